@@ -2,4 +2,7 @@
 //!
 //! Two thin shells run it: the proxy-wasm filter (this crate, built for `wasm32-wasip1`) and the native server's tower layer (`registry`).
 
+pub mod base64url;
+pub mod json;
+pub mod signature;
 pub mod time;

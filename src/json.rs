@@ -1,0 +1,403 @@
+//! JSON from strangers: tokens, JWK Sets, introspection responses, discovery documents.
+//!
+//! Stricter than RFC 8259 where it leaves room: a member may appear once (RFC 7515 §4 demands it of headers, RFC 7519 §4 allows to demand it of
+//! claims), names are compared after unescaping, nesting is bounded, and a number that no `f64` holds is an error. Depth counts arrays and
+//! objects: a scalar has depth 0, `{}` has depth 1. Parsing never recurses deeper than the limit.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Deepest nesting of a token's header or claims (SPEC J-1), and of one JWK.
+pub const TOKEN_DEPTH: usize = 32;
+
+/// Why bytes were not accepted as JSON. Member names may be shown, values never.
+#[derive(Debug)]
+pub enum JsonError {
+    /// Not RFC 8259, or a number out of range; says what, with line and column.
+    Syntax(serde_json::Error),
+    /// More levels of arrays and objects than allowed.
+    TooDeep {
+        /// The limit that was exceeded.
+        limit: usize,
+        /// Where the first level too many begins, or shortly after, counted from 1.
+        line: usize,
+        /// Likewise.
+        column: usize,
+    },
+    /// One object has two members of one name.
+    DuplicateMember {
+        /// Names and indices from the outermost value inwards, as `keys[2].kid`; long names shortened.
+        path: String,
+    },
+    /// Sound JSON, but not an object.
+    NotAnObject,
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax(error) => write!(f, "not JSON: {error}"),
+            Self::TooDeep {
+                limit,
+                line,
+                column,
+            } => {
+                write!(
+                    f,
+                    "JSON nested deeper than {limit} levels at line {line} column {column}"
+                )
+            }
+            Self::DuplicateMember { path } => write!(f, "duplicate JSON member {path}"),
+            Self::NotAnObject => f.write_str("not a JSON object"),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Syntax(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Parses one JSON value that fills `bytes`, with at most `max_depth` levels.
+///
+/// `serde_json` itself stops at 127 levels, so a greater `max_depth` means 127.
+pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
+    let mut strict = Strict {
+        max_depth,
+        depth: 0,
+        path: Vec::new(),
+        fault: None,
+    };
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let parsed = (&mut strict)
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
+    parsed.map_err(|error| match strict.fault {
+        Some(Fault::TooDeep) => JsonError::TooDeep {
+            limit: max_depth,
+            line: error.line(),
+            column: error.column(),
+        },
+        Some(Fault::Duplicate) => JsonError::DuplicateMember {
+            path: display_path(&strict.path),
+        },
+        None => JsonError::Syntax(error),
+    })
+}
+
+/// [`parse`], for documents that must be objects.
+pub fn parse_object(bytes: &[u8], max_depth: usize) -> Result<Map<String, Value>, JsonError> {
+    match parse(bytes, max_depth)? {
+        Value::Object(members) => Ok(members),
+        _ => Err(JsonError::NotAnObject),
+    }
+}
+
+/// A name or word of a stranger as it may appear in a log line: at most 64 characters, none of them a control character.
+pub(crate) fn excerpt(text: &str) -> String {
+    let mut shown: String = text.chars().take(64).flat_map(char::escape_debug).collect();
+    if text.chars().nth(64).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The seed: one value, strictly. Passed by `&mut` through the levels, so that the path and the fault survive the error.
+struct Strict {
+    max_depth: usize,
+    depth: usize,
+    path: Vec<Step>,
+    fault: Option<Fault>,
+}
+
+enum Step {
+    Member(String),
+    Index(usize),
+}
+
+enum Fault {
+    TooDeep,
+    Duplicate,
+}
+
+impl Strict {
+    fn enter<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        if self.depth >= self.max_depth {
+            self.fault = Some(Fault::TooDeep);
+            return Err(E::custom("too deep"));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        self.enter()?;
+        let mut array = Vec::new();
+        self.path.push(Step::Index(0));
+        while let Some(element) = elements.next_element_seed(&mut *self)? {
+            array.push(element);
+            if let Some(last) = self.path.last_mut() {
+                *last = Step::Index(array.len());
+            }
+        }
+        self.path.pop();
+        self.leave();
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        self.enter()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            self.path.push(Step::Member(name.clone()));
+            if object.contains_key(&name) {
+                self.fault = Some(Fault::Duplicate);
+                return Err(A::Error::custom("duplicate member"));
+            }
+            object.insert(name, members.next_value_seed(&mut *self)?);
+            self.path.pop();
+        }
+        self.leave();
+        Ok(Value::Object(object))
+    }
+}
+
+fn display_path(path: &[Step]) -> String {
+    let mut shown = String::new();
+    for step in path {
+        match step {
+            Step::Member(name) => {
+                if !shown.is_empty() {
+                    shown.push('.');
+                }
+                shown.push_str(&excerpt(name));
+            }
+            Step::Index(index) => shown.push_str(&format!("[{index}]")),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn parse_str(text: &str) -> Result<Value, JsonError> {
+        parse(text.as_bytes(), TOKEN_DEPTH)
+    }
+
+    fn nested(open: &str, close: &str, levels: usize) -> String {
+        format!("{}{}", open.repeat(levels), close.repeat(levels))
+    }
+
+    #[test]
+    fn sound_documents_are_what_serde_json_makes_of_them() {
+        let text = r#" {"a":[1,-2,3.5,1e3,true,false,null,"é\n\u00e9\ud83d\ude00"],"b":{"c":{}},"":18446744073709551615} "#;
+        assert_eq!(
+            parse_str(text).unwrap(),
+            serde_json::from_str::<Value>(text).unwrap()
+        );
+        assert_eq!(parse_str("1e-999").unwrap(), json!(0.0));
+    }
+
+    #[test]
+    fn a_member_may_appear_once_whatever_its_spelling() {
+        for (text, expected) in [
+            (r#"{"a":1,"a":1}"#, "a"),
+            (r#"{"alg":"RS256","\u0061lg":"none"}"#, "alg"),
+            (
+                r#"{"keys":[{},{"kid":"1","x":[],"kid":"2"}]}"#,
+                "keys[1].kid",
+            ),
+            (r#"[[{"b":{"a":[0,{"c":0,"c":0}]}}]]"#, "[0][0].b.a[1].c"),
+            (r#"{"a":{"b":1},"a":{"b":2}}"#, "a"),
+        ] {
+            let error = parse_str(text).unwrap_err();
+            assert!(
+                matches!(&error, JsonError::DuplicateMember { path } if path == expected),
+                "{text}: {error}"
+            );
+        }
+        assert!(parse_str(r#"{"a":{"a":{"a":[{"a":1},{"a":1}]}},"A":2}"#).is_ok());
+    }
+
+    #[test]
+    fn shown_names_are_short_and_cannot_break_a_log_line() {
+        let text = format!(r#"{{"x\n{0}":1,"x\n{0}":2}}"#, "y".repeat(100));
+        let shown = parse_str(&text).unwrap_err().to_string();
+        assert_eq!(
+            shown,
+            format!("duplicate JSON member x\\n{}…", "y".repeat(62))
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded_and_a_megabyte_of_brackets_is_harmless() {
+        assert!(parse_str(&nested("[", "]", 32)).is_ok());
+        assert!(parse_str(&nested(r#"{"a":"#, "}", 32).replace(":}", ":0}")).is_ok());
+        for text in [
+            nested("[", "]", 33),
+            "[".repeat(1 << 20),
+            r#"{"a":"#.repeat(1 << 18),
+            r#"[{"a":"#.repeat(1 << 18),
+        ] {
+            assert!(matches!(
+                parse_str(&text),
+                Err(JsonError::TooDeep {
+                    limit: 32,
+                    line: 1,
+                    ..
+                })
+            ));
+        }
+        assert!(matches!(
+            parse(b"[]", 0),
+            Err(JsonError::TooDeep { limit: 0, .. })
+        ));
+        assert!(parse(b"1", 0).is_ok());
+        assert!(matches!(
+            parse("[".repeat(1 << 20).as_bytes(), usize::MAX),
+            Err(JsonError::Syntax(_))
+        ));
+        assert!(parse_str(&format!("[{}]", vec!["[]"; 1000].join(","))).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "[1,]",
+            r#"{"a":1,}"#,
+            "{a:1}",
+            "{'a':1}",
+            "01",
+            "+1",
+            "1.",
+            ".5",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "nul",
+            "{} {}",
+            "{}x",
+            "[1] 2",
+            "\"\u{1}\"",
+            r#""\x""#,
+            r#""\ud800""#,
+            "\u{feff}{}",
+            "/**/{}",
+            "{}\0",
+        ] {
+            assert!(
+                matches!(parse_str(text), Err(JsonError::Syntax(_))),
+                "{text:?}"
+            );
+        }
+        assert!(matches!(
+            parse(b"\"\xff\"", TOKEN_DEPTH),
+            Err(JsonError::Syntax(_))
+        ));
+        assert_eq!(
+            parse_str("{\n  \"a\": x}").unwrap_err().to_string(),
+            "not JSON: expected value at line 2 column 8"
+        );
+    }
+
+    #[test]
+    fn numbers_no_f64_holds_are_refused() {
+        for text in ["1e999", "-1e999", r#"{"exp":1e400}"#, &"9".repeat(400)] {
+            assert!(
+                matches!(parse_str(text), Err(JsonError::Syntax(_))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_never_repeat_values() {
+        for text in [
+            r#"{"a":"SECRET"#,
+            r#"{"a":"SECRET" "b"}"#,
+            r#"["SECRET",{"a":1,"a":"SECRET"}]"#,
+            r#""SECRET" SECRET"#,
+        ] {
+            let error = parse_str(text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("SECRET"), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_objects_are_objects() {
+        assert!(parse_object(b"{}", 1).unwrap().is_empty());
+        for text in ["[]", "null", "\"{}\"", "1", "true"] {
+            assert!(
+                matches!(
+                    parse_object(text.as_bytes(), 1),
+                    Err(JsonError::NotAnObject)
+                ),
+                "{text}"
+            );
+        }
+    }
+}
