@@ -4,5 +4,6 @@
 
 pub mod base64url;
 pub mod json;
+pub mod jwk;
 pub mod signature;
 pub mod time;

@@ -10,6 +10,8 @@ mod rsa;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use self::rsa::without_leading_zeros;
+
 /// The signature algorithms a token may use (SPEC J-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
@@ -257,4 +259,3 @@ impl fmt::Debug for PublicKey {
         write!(f, "PublicKey({kind})")
     }
 }
-

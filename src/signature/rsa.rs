@@ -86,7 +86,7 @@ impl Key {
 }
 
 /// The same number without the zero bytes that ASN.1 habits put before it.
-pub(super) fn without_leading_zeros(number: &[u8]) -> &[u8] {
+pub(crate) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
 }
