@@ -2,4 +2,10 @@
 //!
 //! Two thin shells run it: the proxy-wasm filter (this crate, built for `wasm32-wasip1`) and the native server's tower layer (`registry`).
 
+pub mod address;
+pub mod header;
+pub mod policy;
+pub mod public_path;
+pub mod signature;
 pub mod time;
+pub mod url;
