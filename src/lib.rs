@@ -1,9 +1,33 @@
 //! An OAuth 2.0 resource server that performs no I/O and reads no clock.
 //!
 //! Two thin shells run it: the proxy-wasm filter (this crate, built for `wasm32-wasip1`) and the native server's tower layer (`registry`).
+//! Start with [`authenticator`].
 
+pub mod address;
+pub mod authenticator;
 pub mod base64url;
+pub mod bearer;
+pub mod cache;
+pub mod challenge;
+pub mod claims;
+pub mod cors;
+pub mod decision;
+pub mod discovery;
+pub mod fetch;
+pub mod header;
+pub mod identity;
 pub mod json;
 pub mod jwk;
+pub mod jwt;
+pub mod keys;
+pub mod metrics;
+pub mod policy;
+pub mod public_path;
+pub mod rejection;
+pub mod request;
+pub mod resource_metadata;
+pub mod scopes;
+pub mod shared_keys;
 pub mod signature;
 pub mod time;
+pub mod url;
