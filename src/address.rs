@@ -32,18 +32,12 @@ impl AddressRule {
     /// What the host is, where that is refused.
     pub fn permits_url(self, url: &Url) -> Result<(), AddressError> {
         let kind = match url.host() {
-            Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => {
-                AddressKind::Loopback
-            }
+            Host::Name(name) if name == "localhost" || name.ends_with(".localhost") => AddressKind::Loopback,
             Host::Name(_) => return Ok(()),
             Host::Ipv4(address) => AddressKind::of(IpAddr::V4(*address)),
             Host::Ipv6(address) => AddressKind::of(IpAddr::V6(*address)),
         };
-        if self.permits_kind(kind) {
-            Ok(())
-        } else {
-            Err(AddressError { kind })
-        }
+        if self.permits_kind(kind) { Ok(()) } else { Err(AddressError { kind }) }
     }
 
     fn permits_kind(self, kind: AddressKind) -> bool {
@@ -129,9 +123,7 @@ fn of_ipv4(address: Ipv4Addr) -> AddressKind {
         [127, ..] => AddressKind::Loopback,
         // Alibaba's and Azure's.
         [100, 100, 100, 200] | [168, 63, 129, 16] => AddressKind::Metadata,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => {
-            AddressKind::Private
-        }
+        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => AddressKind::Private,
         [169, 254, ..] => AddressKind::LinkLocal,
         [224..=239, ..] => AddressKind::Multicast,
         [0, ..]
@@ -163,16 +155,12 @@ fn of_ipv6(address: Ipv6Addr) -> AddressKind {
             }
         }
         // Amazon's and Google's.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => {
-            AddressKind::Metadata
-        }
+        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => AddressKind::Metadata,
         [0xfc00..=0xfdff, ..] => AddressKind::Private,
         [0xfe80..=0xfebf, ..] => AddressKind::LinkLocal,
         [0xff00..=0xffff, ..] => AddressKind::Multicast,
         // Protocol assignments (RFC 2928), documentation (RFC 3849, RFC 9637).
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => {
-            AddressKind::Reserved
-        }
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => AddressKind::Reserved,
         [0x2000..=0x3fff, ..] => AddressKind::Public,
         // IPv4-compatible ::/96, local NAT64 64:ff9b:1::/48 (its embedding depends on a network's own prefix), discard 100::/64,
         // site-local fec0::/10, and whatever is not assigned (RFC 4291 §2.4).
@@ -221,17 +209,7 @@ mod tests {
                     "223.255.255.255",
                 ],
             ),
-            (
-                Public,
-                vec![
-                    "2606:4700::1111",
-                    "2a00:1450::1",
-                    "2000::1",
-                    "2003::",
-                    "2001:200::",
-                    "3ffe::1",
-                ],
-            ),
+            (Public, vec!["2606:4700::1111", "2a00:1450::1", "2000::1", "2003::", "2001:200::", "3ffe::1"]),
             (Unspecified, vec!["0.0.0.0", "::"]),
             (Loopback, vec!["127.0.0.1", "127.255.255.255", "::1"]),
             (
@@ -245,33 +223,10 @@ mod tests {
                     "192.168.255.255",
                 ],
             ),
-            (
-                Private,
-                vec!["100.64.0.0", "100.127.255.255", "fc00::", "fdff:ffff::1"],
-            ),
-            (
-                LinkLocal,
-                vec![
-                    "169.254.0.0",
-                    "169.254.169.254",
-                    "169.254.255.255",
-                    "fe80::1",
-                    "febf::1",
-                ],
-            ),
-            (
-                Metadata,
-                vec![
-                    "100.100.100.200",
-                    "168.63.129.16",
-                    "fd00:ec2::254",
-                    "fd20:ce::254",
-                ],
-            ),
-            (
-                Multicast,
-                vec!["224.0.0.0", "239.255.255.255", "ff02::1", "ffff::"],
-            ),
+            (Private, vec!["100.64.0.0", "100.127.255.255", "fc00::", "fdff:ffff::1"]),
+            (LinkLocal, vec!["169.254.0.0", "169.254.169.254", "169.254.255.255", "fe80::1", "febf::1"]),
+            (Metadata, vec!["100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"]),
+            (Multicast, vec!["224.0.0.0", "239.255.255.255", "ff02::1", "ffff::"]),
             (
                 Reserved,
                 vec![
@@ -285,15 +240,7 @@ mod tests {
                     "198.19.255.255",
                 ],
             ),
-            (
-                Reserved,
-                vec![
-                    "198.51.100.7",
-                    "203.0.113.7",
-                    "240.0.0.0",
-                    "255.255.255.255",
-                ],
-            ),
+            (Reserved, vec!["198.51.100.7", "203.0.113.7", "240.0.0.0", "255.255.255.255"]),
             (
                 Reserved,
                 vec![
@@ -366,8 +313,7 @@ mod tests {
             ("2001:db8::1", false, false, false),
         ] {
             let parsed: IpAddr = address.parse().unwrap();
-            let verdicts =
-                [PublicOnly, Private, LoopbackOnlyPlusPublic].map(|rule| rule.permits(parsed));
+            let verdicts = [PublicOnly, Private, LoopbackOnlyPlusPublic].map(|rule| rule.permits(parsed));
             assert_eq!(verdicts, [public_only, private, loopback], "{address}");
         }
     }
@@ -388,8 +334,8 @@ mod tests {
             ("https://169.254.169.254/latest", false, false, false),
         ] {
             let parsed = Url::parse(url).unwrap();
-            let verdicts = [PublicOnly, Private, LoopbackOnlyPlusPublic]
-                .map(|rule| rule.permits_url(&parsed).is_ok());
+            let verdicts =
+                [PublicOnly, Private, LoopbackOnlyPlusPublic].map(|rule| rule.permits_url(&parsed).is_ok());
             assert_eq!(verdicts, [public_only, private, loopback], "{url}");
         }
     }

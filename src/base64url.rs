@@ -66,10 +66,7 @@ pub fn decode_lenient(encoded: &[u8]) -> Result<Vec<u8>, Base64Error> {
             .with_decode_allow_trailing_bits(true)
             .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone),
     );
-    let end = encoded
-        .iter()
-        .rposition(|byte| *byte != b'=')
-        .map_or(0, |last| last + 1);
+    let end = encoded.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
     let unified: Vec<u8> = encoded
         .iter()
         .take(end)
@@ -114,18 +111,9 @@ mod tests {
     fn every_other_spelling_is_refused() {
         assert_eq!(decode(b"Zg=="), Err(Base64Error::InvalidByte { offset: 2 }));
         assert_eq!(decode(b"+/+/"), Err(Base64Error::InvalidByte { offset: 0 }));
-        assert_eq!(
-            decode(b"Zm9v\n"),
-            Err(Base64Error::InvalidByte { offset: 4 })
-        );
-        assert_eq!(
-            decode(b" Zm9v"),
-            Err(Base64Error::InvalidByte { offset: 0 })
-        );
-        assert_eq!(
-            decode(b"Zm\09"),
-            Err(Base64Error::InvalidByte { offset: 2 })
-        );
+        assert_eq!(decode(b"Zm9v\n"), Err(Base64Error::InvalidByte { offset: 4 }));
+        assert_eq!(decode(b" Zm9v"), Err(Base64Error::InvalidByte { offset: 0 }));
+        assert_eq!(decode(b"Zm\09"), Err(Base64Error::InvalidByte { offset: 2 }));
         assert_eq!(decode(b"Zh"), Err(Base64Error::TrailingBits));
         assert_eq!(decode(b"Zm9"), Err(Base64Error::TrailingBits));
         assert_eq!(decode(b"Z"), Err(Base64Error::InvalidLength));

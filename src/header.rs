@@ -3,20 +3,11 @@
 use std::fmt;
 
 /// The headers of SPEC I-1 every forwarded identity has. A client's own are removed from every request.
-pub const IDENTITY_HEADERS: [&str; 4] = [
-    "x-auth-provider",
-    "x-auth-subject",
-    "x-auth-user",
-    "x-auth-scopes",
-];
+pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-provider", "x-auth-subject", "x-auth-user", "x-auth-scopes"];
 
 /// SPEC P-4: would undo decisions made on method and path, and are removed from every request.
-pub const OVERRIDE_HEADERS: [&str; 4] = [
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
-];
+pub const OVERRIDE_HEADERS: [&str; 4] =
+    ["x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 /// The longest accepted name, in bytes.
 const MAX_LENGTH: usize = 64;
@@ -44,26 +35,14 @@ impl HeaderName {
     pub fn for_claim(name: &str) -> Result<Self, HeaderError> {
         let name = Self::parse(name)?;
         let bytes = name.as_bytes();
-        if IDENTITY_HEADERS
-            .iter()
-            .chain(&OVERRIDE_HEADERS)
-            .any(|ours| same_name(ours.as_bytes(), bytes))
-        {
+        if IDENTITY_HEADERS.iter().chain(&OVERRIDE_HEADERS).any(|ours| same_name(ours.as_bytes(), bytes)) {
             return Err(HeaderError::Ours);
         }
-        let reserved = RESERVED
+        let reserved = RESERVED.iter().any(|reserved| same_name(reserved.as_bytes(), bytes));
+        let prefixed = RESERVED_PREFIXES
             .iter()
-            .any(|reserved| same_name(reserved.as_bytes(), bytes));
-        let prefixed = RESERVED_PREFIXES.iter().any(|prefix| {
-            bytes
-                .get(..prefix.len())
-                .is_some_and(|start| same_name(prefix.as_bytes(), start))
-        });
-        if reserved || prefixed {
-            Err(HeaderError::Reserved)
-        } else {
-            Ok(name)
-        }
+            .any(|prefix| bytes.get(..prefix.len()).is_some_and(|start| same_name(prefix.as_bytes(), start)));
+        if reserved || prefixed { Err(HeaderError::Reserved) } else { Ok(name) }
     }
 
     /// In lower case.
@@ -114,11 +93,7 @@ pub fn same_name(a: &[u8], b: &[u8]) -> bool {
 }
 
 const fn fold(byte: u8) -> u8 {
-    if byte == b'_' {
-        b'-'
-    } else {
-        byte.to_ascii_lowercase()
-    }
+    if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
 }
 
 const fn is_tchar(byte: u8) -> bool {
@@ -175,10 +150,7 @@ mod tests {
     #[test]
     fn names_are_lower_case_tokens() {
         assert_eq!(HeaderName::for_claim("X-Team").unwrap().as_str(), "x-team");
-        assert_eq!(
-            HeaderName::for_claim("x-auth-email").unwrap().as_str(),
-            "x-auth-email"
-        );
+        assert_eq!(HeaderName::for_claim("x-auth-email").unwrap().as_str(), "x-auth-email");
         for name in [
             "",
             " x",
@@ -194,11 +166,7 @@ mod tests {
             "x\0",
             &"x".repeat(65),
         ] {
-            assert_eq!(
-                HeaderName::parse(name),
-                Err(HeaderError::NotAToken),
-                "{name:?}"
-            );
+            assert_eq!(HeaderName::parse(name), Err(HeaderError::NotAToken), "{name:?}");
         }
     }
 
@@ -224,11 +192,7 @@ mod tests {
             "x_forwarded_proto",
             "x-envoy-original-path",
         ] {
-            assert_eq!(
-                HeaderName::for_claim(name),
-                Err(HeaderError::Reserved),
-                "{name}"
-            );
+            assert_eq!(HeaderName::for_claim(name), Err(HeaderError::Reserved), "{name}");
         }
         for name in [
             "x-auth-user",
@@ -238,11 +202,7 @@ mod tests {
             "X-HTTP-Method-Override",
             "x_original_url",
         ] {
-            assert_eq!(
-                HeaderName::for_claim(name),
-                Err(HeaderError::Ours),
-                "{name}"
-            );
+            assert_eq!(HeaderName::for_claim(name), Err(HeaderError::Ours), "{name}");
         }
         for name in ["contents", "x-forwarded", "hosts", "x-auth-users"] {
             assert!(HeaderName::for_claim(name).is_ok(), "{name}");

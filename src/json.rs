@@ -39,15 +39,8 @@ impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(error) => write!(f, "not JSON: {error}"),
-            Self::TooDeep {
-                limit,
-                line,
-                column,
-            } => {
-                write!(
-                    f,
-                    "JSON nested deeper than {limit} levels at line {line} column {column}"
-                )
+            Self::TooDeep { limit, line, column } => {
+                write!(f, "JSON nested deeper than {limit} levels at line {line} column {column}")
             }
             Self::DuplicateMember { path } => write!(f, "duplicate JSON member {path}"),
             Self::NotAnObject => f.write_str("not a JSON object"),
@@ -68,25 +61,15 @@ impl std::error::Error for JsonError {
 ///
 /// `serde_json` itself stops at 127 levels, so a greater `max_depth` means 127.
 pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
-    let mut strict = Strict {
-        max_depth,
-        depth: 0,
-        path: Vec::new(),
-        fault: None,
-    };
+    let mut strict = Strict { max_depth, depth: 0, path: Vec::new(), fault: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let parsed = (&mut strict)
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
+    let parsed =
+        (&mut strict).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     parsed.map_err(|error| match strict.fault {
-        Some(Fault::TooDeep) => JsonError::TooDeep {
-            limit: max_depth,
-            line: error.line(),
-            column: error.column(),
-        },
-        Some(Fault::Duplicate) => JsonError::DuplicateMember {
-            path: display_path(&strict.path),
-        },
+        Some(Fault::TooDeep) => {
+            JsonError::TooDeep { limit: max_depth, line: error.line(), column: error.column() }
+        }
+        Some(Fault::Duplicate) => JsonError::DuplicateMember { path: display_path(&strict.path) },
         None => JsonError::Syntax(error),
     })
 }
@@ -173,9 +156,7 @@ impl<'de> Visitor<'de> for &mut Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -252,10 +233,7 @@ mod tests {
     #[test]
     fn sound_documents_are_what_serde_json_makes_of_them() {
         let text = r#" {"a":[1,-2,3.5,1e3,true,false,null,"é\n\u00e9\ud83d\ude00"],"b":{"c":{}},"":18446744073709551615} "#;
-        assert_eq!(
-            parse_str(text).unwrap(),
-            serde_json::from_str::<Value>(text).unwrap()
-        );
+        assert_eq!(parse_str(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
         assert_eq!(parse_str("1e-999").unwrap(), json!(0.0));
     }
 
@@ -264,10 +242,7 @@ mod tests {
         for (text, expected) in [
             (r#"{"a":1,"a":1}"#, "a"),
             (r#"{"alg":"RS256","\u0061lg":"none"}"#, "alg"),
-            (
-                r#"{"keys":[{},{"kid":"1","x":[],"kid":"2"}]}"#,
-                "keys[1].kid",
-            ),
+            (r#"{"keys":[{},{"kid":"1","x":[],"kid":"2"}]}"#, "keys[1].kid"),
             (r#"[[{"b":{"a":[0,{"c":0,"c":0}]}}]]"#, "[0][0].b.a[1].c"),
             (r#"{"a":{"b":1},"a":{"b":2}}"#, "a"),
         ] {
@@ -284,10 +259,7 @@ mod tests {
     fn shown_names_are_short_and_cannot_break_a_log_line() {
         let text = format!(r#"{{"x\n{0}":1,"x\n{0}":2}}"#, "y".repeat(100));
         let shown = parse_str(&text).unwrap_err().to_string();
-        assert_eq!(
-            shown,
-            format!("duplicate JSON member x\\n{}…", "y".repeat(62))
-        );
+        assert_eq!(shown, format!("duplicate JSON member x\\n{}…", "y".repeat(62)));
     }
 
     #[test]
@@ -300,24 +272,11 @@ mod tests {
             r#"{"a":"#.repeat(1 << 18),
             r#"[{"a":"#.repeat(1 << 18),
         ] {
-            assert!(matches!(
-                parse_str(&text),
-                Err(JsonError::TooDeep {
-                    limit: 32,
-                    line: 1,
-                    ..
-                })
-            ));
+            assert!(matches!(parse_str(&text), Err(JsonError::TooDeep { limit: 32, line: 1, .. })));
         }
-        assert!(matches!(
-            parse(b"[]", 0),
-            Err(JsonError::TooDeep { limit: 0, .. })
-        ));
+        assert!(matches!(parse(b"[]", 0), Err(JsonError::TooDeep { limit: 0, .. })));
         assert!(parse(b"1", 0).is_ok());
-        assert!(matches!(
-            parse("[".repeat(1 << 20).as_bytes(), usize::MAX),
-            Err(JsonError::Syntax(_))
-        ));
+        assert!(matches!(parse("[".repeat(1 << 20).as_bytes(), usize::MAX), Err(JsonError::Syntax(_))));
         assert!(parse_str(&format!("[{}]", vec!["[]"; 1000].join(","))).is_ok());
     }
 
@@ -349,15 +308,9 @@ mod tests {
             "/**/{}",
             "{}\0",
         ] {
-            assert!(
-                matches!(parse_str(text), Err(JsonError::Syntax(_))),
-                "{text:?}"
-            );
+            assert!(matches!(parse_str(text), Err(JsonError::Syntax(_))), "{text:?}");
         }
-        assert!(matches!(
-            parse(b"\"\xff\"", TOKEN_DEPTH),
-            Err(JsonError::Syntax(_))
-        ));
+        assert!(matches!(parse(b"\"\xff\"", TOKEN_DEPTH), Err(JsonError::Syntax(_))));
         assert_eq!(
             parse_str("{\n  \"a\": x}").unwrap_err().to_string(),
             "not JSON: expected value at line 2 column 8"
@@ -367,10 +320,7 @@ mod tests {
     #[test]
     fn numbers_no_f64_holds_are_refused() {
         for text in ["1e999", "-1e999", r#"{"exp":1e400}"#, &"9".repeat(400)] {
-            assert!(
-                matches!(parse_str(text), Err(JsonError::Syntax(_))),
-                "{text}"
-            );
+            assert!(matches!(parse_str(text), Err(JsonError::Syntax(_))), "{text}");
         }
     }
 
@@ -391,13 +341,7 @@ mod tests {
     fn only_objects_are_objects() {
         assert!(parse_object(b"{}", 1).unwrap().is_empty());
         for text in ["[]", "null", "\"{}\"", "1", "true"] {
-            assert!(
-                matches!(
-                    parse_object(text.as_bytes(), 1),
-                    Err(JsonError::NotAnObject)
-                ),
-                "{text}"
-            );
+            assert!(matches!(parse_object(text.as_bytes(), 1), Err(JsonError::NotAnObject)), "{text}");
         }
     }
 }

@@ -67,10 +67,7 @@ impl JwkSet {
     /// Parses a JWK Set (RFC 7517 §5). Errors are of the set as a whole; a key that cannot be used is in [`JwkSet::skipped`].
     pub fn parse(bytes: &[u8]) -> Result<Self, JwkSetError> {
         let (entries, rest) = parse::entries(bytes)?;
-        let mut set = Self {
-            truncated: (rest > 0).then_some(rest),
-            ..Self::default()
-        };
+        let mut set = Self { truncated: (rest > 0).then_some(rest), ..Self::default() };
         for (index, entry) in entries.into_iter().enumerate() {
             match parse::jwk(entry) {
                 Ok(jwk) => set.keys.push(Arc::new(jwk)),

@@ -30,4 +30,5 @@ pub mod scopes;
 pub mod shared_keys;
 pub mod signature;
 pub mod time;
+pub mod upstream;
 pub mod url;

@@ -24,10 +24,7 @@ pub fn classify(target: &[u8]) -> PathClass<'_> {
     if target.first() != Some(&b'/') || target.contains(&b'#') {
         return PathClass::Rejected;
     }
-    let path = target
-        .split(|byte| *byte == b'?')
-        .next()
-        .unwrap_or_default();
+    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
     let mut escaped_slash = false;
     // Of the segment being read: its length so far, and whether it is nothing but dots.
     let mut length = 0_usize;
@@ -42,9 +39,7 @@ pub fn classify(target: &[u8]) -> PathClass<'_> {
                     true
                 }
                 Some(0x80..) => false,
-                Some(byte) if !byte.is_ascii_control() && byte != b'\\' && !is_unreserved(byte) => {
-                    false
-                }
+                Some(byte) if !byte.is_ascii_control() && byte != b'\\' && !is_unreserved(byte) => false,
                 _ => return PathClass::NotCanonical(path),
             },
             _ if is_plain(byte) => false,
@@ -93,10 +88,7 @@ impl PublicPaths {
         if !path.starts_with('/') {
             return Err(PublicPathError::NotAbsolute);
         }
-        let prefix = path
-            .strip_suffix("/*")
-            .or_else(|| path.strip_suffix('/'))
-            .unwrap_or(path);
+        let prefix = path.strip_suffix("/*").or_else(|| path.strip_suffix('/')).unwrap_or(path);
         if prefix.contains(['*', '?', '[', ']', '{', '}']) {
             return Err(PublicPathError::Glob);
         }
@@ -160,10 +152,7 @@ impl std::error::Error for PublicPathError {}
 /// RFC 3986 §3.3: `pchar` without escapes, and without `;`, which some servers cut off with what follows.
 const fn is_plain(byte: u8) -> bool {
     is_unreserved(byte)
-        || matches!(
-            byte,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@'
-        )
+        || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
 }
 
 /// RFC 3986 §2.3.
@@ -205,11 +194,7 @@ mod tests {
             "/a%23b",
             "/100%25",
         ] {
-            assert_eq!(
-                classify(path.as_bytes()),
-                PathClass::Canonical(path.as_bytes()),
-                "{path}"
-            );
+            assert_eq!(classify(path.as_bytes()), PathClass::Canonical(path.as_bytes()), "{path}");
         }
     }
 
@@ -221,11 +206,7 @@ mod tests {
             ("/?x", "/"),
             ("/a/?b?c", "/a/"),
         ] {
-            assert_eq!(
-                classify(target.as_bytes()),
-                PathClass::Canonical(path.as_bytes()),
-                "{target}"
-            );
+            assert_eq!(classify(target.as_bytes()), PathClass::Canonical(path.as_bytes()), "{target}");
         }
     }
 
@@ -300,11 +281,7 @@ mod tests {
             "/a/.%2f",
             "/a%2f.",
         ] {
-            assert_eq!(
-                classify(path.as_bytes()),
-                PathClass::NotCanonical(path.as_bytes()),
-                "{path}"
-            );
+            assert_eq!(classify(path.as_bytes()), PathClass::NotCanonical(path.as_bytes()), "{path}");
         }
         assert_eq!(classify(b"/\xff"), PathClass::NotCanonical(b"/\xff"));
         assert_eq!(classify(b"/a\0?b"), PathClass::NotCanonical(b"/a\0"));
@@ -312,17 +289,9 @@ mod tests {
 
     #[test]
     fn escaped_slashes_are_never_public_but_plain_to_rules() {
-        for path in [
-            "/servers/io.github.x%2Fy",
-            "/servers/io.github.x%2fy/versions/1",
-            "/a%2F",
-            "/a%2Fb%2Fc",
-        ] {
-            assert_eq!(
-                classify(path.as_bytes()),
-                PathClass::EscapedSlash(path.as_bytes()),
-                "{path}"
-            );
+        for path in ["/servers/io.github.x%2Fy", "/servers/io.github.x%2fy/versions/1", "/a%2F", "/a%2Fb%2Fc"]
+        {
+            assert_eq!(classify(path.as_bytes()), PathClass::EscapedSlash(path.as_bytes()), "{path}");
         }
     }
 
@@ -366,11 +335,7 @@ mod tests {
             ("GET", "/.well-knownx/a", false),
             ("GET", "/.Well-Known/a", false),
         ] {
-            assert_eq!(
-                is_builtin(method.as_bytes(), path.as_bytes()),
-                public,
-                "{method} {path}"
-            );
+            assert_eq!(is_builtin(method.as_bytes(), path.as_bytes()), public, "{method} {path}");
         }
     }
 
@@ -403,10 +368,7 @@ mod tests {
             assert!(paths.is_empty() && !paths.matches(b"/") && !paths.matches(b""));
             paths.push("/health").unwrap();
             paths.push(prefix).unwrap();
-            assert!(
-                paths.covers_all() && paths.matches(b"/") && paths.matches(b"/a/b"),
-                "{prefix}"
-            );
+            assert!(paths.covers_all() && paths.matches(b"/") && paths.matches(b"/a/b"), "{prefix}");
         }
     }
 

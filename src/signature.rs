@@ -70,9 +70,7 @@ impl Algorithm {
 
     /// The algorithm of exactly this name (RFC 7515 §4.1.1: case-sensitive). `none`, HMAC, and every other name: `None`.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
     }
 }
 
@@ -105,9 +103,7 @@ impl Curve {
 
     /// The curve of exactly this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::P256, Self::P384, Self::P521]
-            .into_iter()
-            .find(|curve| curve.as_str() == name)
+        [Self::P256, Self::P384, Self::P521].into_iter().find(|curve| curve.as_str() == name)
     }
 
     /// Length of a coordinate, of `r`, and of `s`, in bytes.

@@ -96,17 +96,12 @@ impl Url {
         if text.len() > MAX_LENGTH {
             return Err(UrlError::TooLong);
         }
-        if let Some(byte) = text
-            .bytes()
-            .find(|byte| !byte.is_ascii_graphic() || *byte == b'\\')
-        {
+        if let Some(byte) = text.bytes().find(|byte| !byte.is_ascii_graphic() || *byte == b'\\') {
             return Err(UrlError::InvalidByte(byte));
         }
         let (scheme, rest) = split_scheme(text)?;
         let authority_length = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, target) = rest
-            .split_at_checked(authority_length)
-            .ok_or(UrlError::InvalidHost)?;
+        let (authority, target) = rest.split_at_checked(authority_length).ok_or(UrlError::InvalidHost)?;
         let (host, port) = parse_authority(authority)?;
         check_target(target)?;
         Ok(Self {
@@ -114,11 +109,7 @@ impl Url {
             host,
             port: port.unwrap_or(scheme.default_port()),
             authority_end: text.len() - target.len(),
-            target: if target.starts_with('/') {
-                target.to_owned()
-            } else {
-                format!("/{target}")
-            },
+            target: if target.starts_with('/') { target.to_owned() } else { format!("/{target}") },
             text: text.to_owned(),
         })
     }
@@ -172,9 +163,7 @@ impl Url {
 
     /// At least `/`.
     pub fn path(&self) -> &str {
-        self.target
-            .split_once('?')
-            .map_or(self.target.as_str(), |(path, _)| path)
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// Without the `?`.
@@ -191,11 +180,7 @@ impl Url {
     #[must_use]
     pub fn join_well_known(&self, name: &str) -> Self {
         let rest = self.target.strip_prefix('/').unwrap_or_default();
-        let slash = if rest.is_empty() || rest.starts_with('?') {
-            ""
-        } else {
-            "/"
-        };
+        let slash = if rest.is_empty() || rest.starts_with('?') { "" } else { "/" };
         self.with_target(format!("/.well-known/{name}{slash}{rest}"))
     }
 
@@ -215,11 +200,7 @@ impl Url {
 
     fn with_target(&self, target: String) -> Self {
         let authority = self.text.get(..self.authority_end).unwrap_or_default();
-        Self {
-            text: format!("{authority}{target}"),
-            target,
-            ..self.clone()
-        }
+        Self { text: format!("{authority}{target}"), target, ..self.clone() }
     }
 }
 
@@ -337,27 +318,20 @@ fn parse_host(host: &str) -> Result<Host, UrlError> {
     }
     // Resolvers read `127.1`, `0x7f.0.0.1` and `2130706433` as addresses: whatever they might is one in its only plain form, or nothing.
     if host.rsplit('.').next().is_some_and(is_number) {
-        return host
-            .parse()
-            .map(Host::Ipv4)
-            .map_err(|_| UrlError::InvalidIpv4);
+        return host.parse().map(Host::Ipv4).map_err(|_| UrlError::InvalidIpv4);
     }
     Ok(Host::Name(host.to_ascii_lowercase()))
 }
 
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
-        && label
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
 
 fn is_number(label: &str) -> bool {
-    let hexadecimal = label
-        .strip_prefix("0x")
-        .or_else(|| label.strip_prefix("0X"));
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     label.bytes().all(|byte| byte.is_ascii_digit())
         || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
@@ -376,10 +350,7 @@ fn check_target(target: &str) -> Result<(), UrlError> {
         match byte {
             b'%' => {
                 let escape = [bytes.next(), bytes.next()];
-                if !escape
-                    .iter()
-                    .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit()))
-                {
+                if !escape.iter().all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())) {
                     return Err(UrlError::InvalidEscape);
                 }
             }
@@ -408,10 +379,7 @@ mod tests {
     #[test]
     fn parts_of_a_url() {
         let url = parse("https://Keycloak.Example.com:8443/realms/a%2Fb?x=1?2");
-        assert_eq!(
-            url.as_str(),
-            "https://Keycloak.Example.com:8443/realms/a%2Fb?x=1?2"
-        );
+        assert_eq!(url.as_str(), "https://Keycloak.Example.com:8443/realms/a%2Fb?x=1?2");
         assert_eq!(url.host(), &Host::Name("keycloak.example.com".to_owned()));
         assert_eq!(url.authority(), "keycloak.example.com:8443");
         assert_eq!(url.origin(), "https://keycloak.example.com:8443");
@@ -428,11 +396,7 @@ mod tests {
             ("https://a.example?q", "/?q", Some("q")),
         ] {
             let url = parse(text);
-            assert_eq!(
-                (url.path_and_query(), url.path(), url.query()),
-                (target, "/", query),
-                "{text}"
-            );
+            assert_eq!((url.path_and_query(), url.path(), url.query()), (target, "/", query), "{text}");
         }
     }
 
@@ -443,19 +407,11 @@ mod tests {
             ("http://a.example:80/", "http://a.example", 80),
             ("http://a.example:443/", "http://a.example:443", 443),
             ("HTTPS://a.example/", "https://a.example", 443),
-            (
-                "https://[2001:DB8:0::1]:8443",
-                "https://[2001:db8::1]:8443",
-                8443,
-            ),
+            ("https://[2001:DB8:0::1]:8443", "https://[2001:db8::1]:8443", 8443),
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000", 9000),
         ] {
             let url = parse(text);
-            assert_eq!(
-                (url.origin().as_str(), url.port()),
-                (origin, port),
-                "{text}"
-            );
+            assert_eq!((url.origin().as_str(), url.port()), (origin, port), "{text}");
             assert_eq!(url.as_str(), text);
         }
     }
@@ -463,10 +419,7 @@ mod tests {
     #[test]
     fn ipv6_has_brackets_in_the_authority_only() {
         let url = parse("https://[::1]/");
-        assert_eq!(
-            (url.host_str().as_str(), url.authority().as_str()),
-            ("::1", "[::1]")
-        );
+        assert_eq!((url.host_str().as_str(), url.authority().as_str()), ("::1", "[::1]"));
     }
 
     #[test]
@@ -559,54 +512,23 @@ mod tests {
         ] {
             assert_eq!(Url::parse(text), Err(error), "{text:?}");
         }
-        assert_eq!(
-            Url::parse(&format!("https://example.com/{}", "a".repeat(2048))),
-            Err(TooLong)
-        );
-        assert_eq!(
-            Url::parse(&format!("https://{}.example", "a".repeat(64))),
-            Err(InvalidHost)
-        );
-        assert_eq!(
-            Url::parse(&format!("https://{}example", "a.".repeat(130))),
-            Err(InvalidHost)
-        );
+        assert_eq!(Url::parse(&format!("https://example.com/{}", "a".repeat(2048))), Err(TooLong));
+        assert_eq!(Url::parse(&format!("https://{}.example", "a".repeat(64))), Err(InvalidHost));
+        assert_eq!(Url::parse(&format!("https://{}example", "a.".repeat(130))), Err(InvalidHost));
     }
 
     #[test]
     fn protected_resource_metadata_is_inserted_between_host_and_path() {
         let name = "oauth-protected-resource";
         for (resource, metadata) in [
-            (
-                "https://r.example",
-                "https://r.example/.well-known/oauth-protected-resource",
-            ),
-            (
-                "https://r.example/",
-                "https://r.example/.well-known/oauth-protected-resource",
-            ),
-            (
-                "https://r.example/mcp",
-                "https://r.example/.well-known/oauth-protected-resource/mcp",
-            ),
-            (
-                "https://r.example:8443/a/b",
-                "https://r.example:8443/.well-known/oauth-protected-resource/a/b",
-            ),
-            (
-                "https://r.example?k=v",
-                "https://r.example/.well-known/oauth-protected-resource?k=v",
-            ),
-            (
-                "https://r.example/a?k=v",
-                "https://r.example/.well-known/oauth-protected-resource/a?k=v",
-            ),
+            ("https://r.example", "https://r.example/.well-known/oauth-protected-resource"),
+            ("https://r.example/", "https://r.example/.well-known/oauth-protected-resource"),
+            ("https://r.example/mcp", "https://r.example/.well-known/oauth-protected-resource/mcp"),
+            ("https://r.example:8443/a/b", "https://r.example:8443/.well-known/oauth-protected-resource/a/b"),
+            ("https://r.example?k=v", "https://r.example/.well-known/oauth-protected-resource?k=v"),
+            ("https://r.example/a?k=v", "https://r.example/.well-known/oauth-protected-resource/a?k=v"),
         ] {
-            assert_eq!(
-                parse(resource).join_well_known(name),
-                parse(metadata),
-                "{resource}"
-            );
+            assert_eq!(parse(resource).join_well_known(name), parse(metadata), "{resource}");
         }
     }
 
@@ -634,16 +556,8 @@ mod tests {
                 "https://sts.example/.well-known/oauth-authorization-server/tid",
             ),
         ] {
-            assert_eq!(
-                parse(issuer).openid_configuration(),
-                parse(openid),
-                "{issuer}"
-            );
-            assert_eq!(
-                parse(issuer).authorization_server_metadata(),
-                parse(rfc8414),
-                "{issuer}"
-            );
+            assert_eq!(parse(issuer).openid_configuration(), parse(openid), "{issuer}");
+            assert_eq!(parse(issuer).authorization_server_metadata(), parse(rfc8414), "{issuer}");
         }
     }
 }

@@ -31,9 +31,7 @@ pub(super) fn entries(bytes: &[u8]) -> Result<(Vec<&RawValue>, usize), JwkSetErr
     if !keys.get().starts_with('[') {
         return Err(JwkSetError::KeysNotAnArray);
     }
-    serde_json::Deserializer::from_str(keys.get())
-        .deserialize_seq(FirstEntries)
-        .map_err(syntax)
+    serde_json::Deserializer::from_str(keys.get()).deserialize_seq(FirstEntries).map_err(syntax)
 }
 
 /// The set's own members: finds `keys`, refuses duplicates.
@@ -93,10 +91,7 @@ impl<'de> Visitor<'de> for FirstEntries {
 pub(super) fn jwk(entry: &RawValue) -> Result<Jwk, (Option<String>, SkipReason)> {
     let members = json::parse_object(entry.get().as_bytes(), json::TOKEN_DEPTH)
         .map_err(|error| (None, SkipReason::Json(error)))?;
-    let kid = members
-        .get("kid")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
+    let kid = members.get("kid").and_then(Value::as_str).map(str::to_owned);
     usable(&members).map_err(|reason| (kid, reason))
 }
 
@@ -108,10 +103,7 @@ fn usable(members: &Map<String, Value>) -> Result<Jwk, SkipReason> {
         other => return Err(SkipReason::UnknownKeyType(other.to_owned())),
     }
     // RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2.
-    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
-        .iter()
-        .any(|name| members.contains_key(*name))
-    {
+    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| members.contains_key(*name)) {
         return Err(SkipReason::Private);
     }
     check_purpose(members)?;
@@ -120,19 +112,12 @@ fn usable(members: &Map<String, Value>) -> Result<Jwk, SkipReason> {
         "EC" => ec(members)?,
         _ => okp(members)?,
     };
-    let algorithm = optional(members, "alg")?
-        .map(|name| own_algorithm(kty, name))
-        .transpose()?;
+    let algorithm = optional(members, "alg")?.map(|name| own_algorithm(kty, name)).transpose()?;
     if let Some(unfit) = algorithm.filter(|algorithm| !key.supports(*algorithm)) {
         return Err(SkipReason::UnfitAlgorithm(unfit));
     }
     let kid = optional(members, "kid")?.map(str::to_owned);
-    Ok(Jwk {
-        kid,
-        algorithm,
-        key,
-        thumbprint,
-    })
+    Ok(Jwk { kid, algorithm, key, thumbprint })
 }
 
 /// RFC 7517 §4.2 and §4.3: what the key's owner says it is for.
@@ -144,9 +129,7 @@ fn check_purpose(members: &Map<String, Value>) -> Result<(), SkipReason> {
     let Some(operations) = members.get("key_ops") else {
         return Ok(());
     };
-    let operations = operations
-        .as_array()
-        .filter(|operations| operations.iter().all(Value::is_string));
+    let operations = operations.as_array().filter(|operations| operations.iter().all(Value::is_string));
     let operations = operations.ok_or(SkipReason::MalformedMember("key_ops"))?;
     if operations.iter().any(|operation| operation == "verify") {
         Ok(())
@@ -167,14 +150,8 @@ fn rsa(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason
     let (n, e) = (bytes(members, "n")?, bytes(members, "e")?);
     let key = PublicKey::rsa(&n, &e).map_err(SkipReason::Key)?;
     // RFC 7518 §2, Base64urlUInt: no leading zero bytes. Some providers send one; the key is the same.
-    let (n, e) = (
-        base64url::encode(without_leading_zeros(&n)),
-        base64url::encode(without_leading_zeros(&e)),
-    );
-    Ok((
-        key,
-        thumbprint(&format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)),
-    ))
+    let (n, e) = (base64url::encode(without_leading_zeros(&n)), base64url::encode(without_leading_zeros(&e)));
+    Ok((key, thumbprint(&format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#))))
 }
 
 fn ec(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
@@ -183,13 +160,7 @@ fn ec(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason>
     let (x, y) = (bytes(members, "x")?, bytes(members, "y")?);
     let key = PublicKey::ec(curve, &x, &y).map_err(SkipReason::Key)?;
     let (x, y) = (base64url::encode(&x), base64url::encode(&y));
-    Ok((
-        key,
-        thumbprint(&format!(
-            r#"{{"crv":"{}","kty":"EC","x":"{x}","y":"{y}"}}"#,
-            curve.as_str()
-        )),
-    ))
+    Ok((key, thumbprint(&format!(r#"{{"crv":"{}","kty":"EC","x":"{x}","y":"{y}"}}"#, curve.as_str()))))
 }
 
 fn okp(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
@@ -200,10 +171,7 @@ fn okp(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason
     let x = bytes(members, "x")?;
     let key = PublicKey::ed25519(&x).map_err(SkipReason::Key)?;
     let x = base64url::encode(&x);
-    Ok((
-        key,
-        thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#)),
-    ))
+    Ok((key, thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#))))
 }
 
 /// RFC 7638 §3: the required members only, in lexicographic order, without white space. RFC 8037 §2 for OKP.
@@ -211,10 +179,7 @@ fn thumbprint(canonical: &str) -> [u8; 32] {
     Sha256::digest(canonical).into()
 }
 
-fn optional<'a>(
-    members: &'a Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<&'a str>, SkipReason> {
+fn optional<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, SkipReason> {
     match members.get(name) {
         None => Ok(None),
         Some(Value::String(value)) => Ok(Some(value)),
@@ -222,14 +187,10 @@ fn optional<'a>(
     }
 }
 
-fn required<'a>(
-    members: &'a Map<String, Value>,
-    name: &'static str,
-) -> Result<&'a str, SkipReason> {
+fn required<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, SkipReason> {
     optional(members, name)?.ok_or(SkipReason::MissingMember(name))
 }
 
 fn bytes(members: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, SkipReason> {
-    base64url::decode(required(members, name)?.as_bytes())
-        .map_err(|_| SkipReason::MalformedMember(name))
+    base64url::decode(required(members, name)?.as_bytes()).map_err(|_| SkipReason::MalformedMember(name))
 }

@@ -40,18 +40,18 @@ impl Key {
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         match self {
             Self::P256(key) => {
-                let signature = p256::ecdsa::Signature::from_slice(signature)
-                    .map_err(|_| SignatureError::Malformed)?;
+                let signature =
+                    p256::ecdsa::Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
                 key.verify_prehash(&Sha256::digest(message), &signature)
             }
             Self::P384(key) => {
-                let signature = p384::ecdsa::Signature::from_slice(signature)
-                    .map_err(|_| SignatureError::Malformed)?;
+                let signature =
+                    p384::ecdsa::Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
                 key.verify_prehash(&Sha384::digest(message), &signature)
             }
             Self::P521(key) => {
-                let signature = p521::ecdsa::Signature::from_slice(signature)
-                    .map_err(|_| SignatureError::Malformed)?;
+                let signature =
+                    p521::ecdsa::Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
                 key.verify_prehash(&Sha512::digest(message), &signature)
             }
         }

@@ -8,9 +8,7 @@ pub(super) struct Key(VerifyingKey);
 
 impl Key {
     pub(super) fn new(x: &[u8]) -> Result<Self, KeyError> {
-        let bytes: &[u8; 32] = x
-            .try_into()
-            .map_err(|_| KeyError::CoordinateLength { expected: 32 })?;
+        let bytes: &[u8; 32] = x.try_into().map_err(|_| KeyError::CoordinateLength { expected: 32 })?;
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotOnCurve)?;
         if key.is_weak() {
             return Err(KeyError::SmallOrder);
@@ -25,8 +23,6 @@ impl Key {
     /// Strictly: s below the group's order, R canonical and not of small order, no cofactor.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let signature = Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
-        self.0
-            .verify_strict(message, &signature)
-            .map_err(|_| SignatureError::Invalid)
+        self.0.verify_strict(message, &signature).map_err(|_| SignatureError::Invalid)
     }
 }

@@ -14,9 +14,7 @@ pub(super) struct Key(RsaPublicKey);
 impl Key {
     pub(super) fn new(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
         let (n, e) = (without_leading_zeros(n), without_leading_zeros(e));
-        let bits = n
-            .first()
-            .map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+        let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
         if !MODULUS_BITS.contains(&bits) {
             return Err(KeyError::RsaModulusSize { bits });
         }
@@ -28,13 +26,8 @@ impl Key {
         if !odd || e == [1] || e.len() > 5 {
             return Err(KeyError::RsaExponent);
         }
-        let (n, e) = (
-            BoxedUint::from_be_slice_vartime(n),
-            BoxedUint::from_be_slice_vartime(e),
-        );
-        RsaPublicKey::new_with_size_limits(n, e, MODULUS_BITS)
-            .map(Self)
-            .map_err(|_| KeyError::RsaExponent)
+        let (n, e) = (BoxedUint::from_be_slice_vartime(n), BoxedUint::from_be_slice_vartime(e));
+        RsaPublicKey::new_with_size_limits(n, e, MODULUS_BITS).map(Self).map_err(|_| KeyError::RsaExponent)
     }
 
     pub(super) fn verify(
@@ -48,37 +41,25 @@ impl Key {
             return Err(SignatureError::Malformed);
         }
         let verified = match algorithm {
-            Algorithm::RS256 => self.0.verify(
-                Pkcs1v15Sign::new::<Sha256>(),
-                &Sha256::digest(message),
-                signature,
-            ),
-            Algorithm::RS384 => self.0.verify(
-                Pkcs1v15Sign::new::<Sha384>(),
-                &Sha384::digest(message),
-                signature,
-            ),
-            Algorithm::RS512 => self.0.verify(
-                Pkcs1v15Sign::new::<Sha512>(),
-                &Sha512::digest(message),
-                signature,
-            ),
+            Algorithm::RS256 => {
+                self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &Sha256::digest(message), signature)
+            }
+            Algorithm::RS384 => {
+                self.0.verify(Pkcs1v15Sign::new::<Sha384>(), &Sha384::digest(message), signature)
+            }
+            Algorithm::RS512 => {
+                self.0.verify(Pkcs1v15Sign::new::<Sha512>(), &Sha512::digest(message), signature)
+            }
             // RFC 7518 §3.5: MGF1 with the same hash, salt as long as the hash.
-            Algorithm::PS256 => self.0.verify(
-                Pss::<Sha256>::new_with_salt(32),
-                &Sha256::digest(message),
-                signature,
-            ),
-            Algorithm::PS384 => self.0.verify(
-                Pss::<Sha384>::new_with_salt(48),
-                &Sha384::digest(message),
-                signature,
-            ),
-            Algorithm::PS512 => self.0.verify(
-                Pss::<Sha512>::new_with_salt(64),
-                &Sha512::digest(message),
-                signature,
-            ),
+            Algorithm::PS256 => {
+                self.0.verify(Pss::<Sha256>::new_with_salt(32), &Sha256::digest(message), signature)
+            }
+            Algorithm::PS384 => {
+                self.0.verify(Pss::<Sha384>::new_with_salt(48), &Sha384::digest(message), signature)
+            }
+            Algorithm::PS512 => {
+                self.0.verify(Pss::<Sha512>::new_with_salt(64), &Sha512::digest(message), signature)
+            }
             _ => return Err(SignatureError::UnsupportedAlgorithm),
         };
         verified.map_err(|_| SignatureError::Invalid)

@@ -1,0 +1,115 @@
+//! Refusals on the wire: `WWW-Authenticate` (RFC 6750 §3, RFC 9728 §5.1) and the JSON body (SPEC R-1, R-2).
+//!
+//! Nothing of the request enters a header: clients find parameters with unanchored patterns, and some hosts emit line breaks raw.
+
+use crate::decision::LocalResponse;
+use crate::rejection::Cause;
+
+/// Seconds after which a client may try again when a provider is out of reach.
+const RETRY_AFTER: &str = "5";
+
+/// Makes the refusals of one resource.
+#[derive(Debug)]
+pub struct Challenges {
+    realm: String,
+    resource_metadata: String,
+}
+
+impl Challenges {
+    /// For a realm and the URL of the resource's metadata.
+    pub fn new(realm: &str, resource_metadata: &str) -> Self {
+        Self { realm: quoted(realm), resource_metadata: quoted(resource_metadata) }
+    }
+
+    /// The response for `cause`. `scopes` are those the request needs. `with_body` is false for HEAD.
+    pub fn refuse(&self, cause: Cause, scopes: &[String], with_body: bool) -> LocalResponse {
+        let mut headers =
+            vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        if cause.is_challenged() {
+            headers.push(("www-authenticate", self.challenge(cause, scopes)));
+        }
+        if cause.status() == 503 {
+            headers.push(("retry-after", RETRY_AFTER.to_owned()));
+        }
+        let body = format!(r#"{{"error":"{}","error_description":"{}"}}"#, cause.code(), cause.description());
+        LocalResponse {
+            status: cause.status(),
+            headers,
+            body: if with_body { body.into_bytes() } else { Vec::new() },
+        }
+    }
+
+    fn challenge(&self, cause: Cause, scopes: &[String]) -> String {
+        let mut challenge = format!("Bearer realm={}", self.realm);
+        if let Some(error) = cause.challenge_error() {
+            challenge
+                .push_str(&format!(", error=\"{error}\", error_description=\"{}\"", cause.description()));
+        }
+        if !scopes.is_empty() {
+            challenge.push_str(&format!(", scope={}", quoted(&scopes.join(" "))));
+        }
+        challenge.push_str(&format!(", resource_metadata={}", self.resource_metadata));
+        challenge
+    }
+}
+
+/// A quoted-string (RFC 9110 §5.6.4) of printable ASCII; other characters are left out.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars().filter(|character| matches!(character, ' '..='~')) {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(realm: &str, cause: Cause, scopes: &[&str]) -> Option<String> {
+        let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        let response = Challenges::new(realm, "https://r.example/.well-known/oauth-protected-resource")
+            .refuse(cause, &scopes, true);
+        response.headers.into_iter().find(|(name, _)| *name == "www-authenticate").map(|(_, value)| value)
+    }
+
+    #[test]
+    fn without_credentials_there_is_no_error() {
+        let expected = r#"Bearer realm="mcp-registry", resource_metadata="https://r.example/.well-known/oauth-protected-resource""#;
+        assert_eq!(challenge("mcp-registry", Cause::NoCredentials, &[]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_refused_token_is_told_why_and_which_scopes_are_needed() {
+        let expected = r#"Bearer realm="r", error="invalid_token", error_description="token expired", scope="a b", resource_metadata="https://r.example/.well-known/oauth-protected-resource""#;
+        assert_eq!(challenge("r", Cause::Expired, &["a", "b"]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_realm_cannot_break_out_of_its_quotes() {
+        let value = challenge("a\"b\\c\r\nx: y\u{e9}\0", Cause::NoCredentials, &[]).unwrap();
+        assert!(value.starts_with(r#"Bearer realm="a\"b\\cx: y", resource"#), "{value}");
+    }
+
+    #[test]
+    fn outages_are_not_challenged_and_say_when_to_try_again() {
+        let response = Challenges::new("r", "m").refuse(Cause::KeysUnavailable, &[], true);
+        assert_eq!(response.status, 503);
+        assert!(response.headers.contains(&("retry-after", "5".to_owned())));
+        assert!(response.headers.iter().all(|(name, _)| *name != "www-authenticate"));
+        assert_eq!(
+            response.body,
+            br#"{"error":"temporarily_unavailable","error_description":"identity provider unavailable"}"#
+        );
+    }
+
+    #[test]
+    fn head_gets_no_body() {
+        assert!(Challenges::new("r", "m").refuse(Cause::Expired, &[], false).body.is_empty());
+    }
+}

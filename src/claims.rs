@@ -1,0 +1,135 @@
+//! Claims: what a provider's tokens must say (RFC 7519 §4.1, RFC 9068 §4; SPEC J-5), and the proof that they said it.
+
+use serde_json::{Map, Value};
+
+use crate::policy::Provider;
+use crate::rejection::{Cause, Rejection, quote};
+use crate::time::UnixTime;
+
+/// Claims whose signature was verified, or that came from introspection, and that were validated. Built nowhere else.
+#[derive(Debug)]
+pub struct VerifiedClaims {
+    claims: Map<String, Value>,
+    validity: Validity,
+}
+
+impl VerifiedClaims {
+    /// To be called after the signature over `claims` was verified with a key of the provider that `validity` was found for.
+    pub(crate) const fn new(claims: Map<String, Value>, validity: Validity) -> Self {
+        Self { claims, validity }
+    }
+
+    /// All members.
+    pub const fn all(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
+    /// When they hold.
+    pub const fn validity(&self) -> Validity {
+        self.validity
+    }
+}
+
+/// When claims hold, the provider's skew already added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// From here on, the latest of `nbf` and `iat` less the skew.
+    pub not_before: UnixTime,
+    /// Until before here: `exp` and the skew.
+    pub expires: UnixTime,
+}
+
+impl Validity {
+    /// Whether they hold now.
+    pub fn check(self, now: UnixTime) -> Result<(), Cause> {
+        if now >= self.expires {
+            Err(Cause::Expired)
+        } else if now < self.not_before {
+            Err(Cause::NotYetValid)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether `aud` contains the provider's audience: a string, or an array of strings (RFC 7519 §4.1.3).
+pub fn has_audience(claims: &Map<String, Value>, audience: &str) -> bool {
+    match claims.get("aud") {
+        Some(Value::String(only)) => only == audience,
+        Some(Value::Array(list)) => {
+            list.iter().all(Value::is_string) && list.iter().any(|item| item.as_str() == Some(audience))
+        }
+        _ => false,
+    }
+}
+
+/// Everything but the issuer and the audience: kind of token, binding, and times.
+pub fn validate(
+    claims: &Map<String, Value>,
+    provider: &Provider,
+    now: UnixTime,
+) -> Result<Validity, Rejection> {
+    check_kind(claims)?;
+    if claims.get("sub").is_some_and(|sub| !sub.is_string()) {
+        return Err(Rejection::with(Cause::MalformedToken, "sub is not a string".to_owned()));
+    }
+    let expires = numeric_date(claims, "exp")?
+        .ok_or_else(|| Rejection::with(Cause::MalformedToken, "exp is missing".to_owned()))?;
+    let not_before = numeric_date(claims, "nbf")?
+        .into_iter()
+        .chain(numeric_date(claims, "iat")?)
+        .max()
+        .unwrap_or(UnixTime::EPOCH);
+    let validity = Validity {
+        not_before: not_before.minus(provider.clock_skew),
+        expires: expires.plus(provider.clock_skew),
+    };
+    validity.check(now).map_err(|cause| {
+        let (limit, word) =
+            if cause == Cause::Expired { (expires, "exp") } else { (not_before, "nbf or iat") };
+        Rejection::with(cause, format!("{word} {}, now {}", limit.as_secs(), now.as_secs()))
+    })?;
+    Ok(validity)
+}
+
+/// Refuses what is not an access token, or is bound to a sender and was presented as a plain bearer token.
+fn check_kind(claims: &Map<String, Value>) -> Result<(), Rejection> {
+    let refuse = |detail: &str| Err(Rejection::with(Cause::TokenType, detail.to_owned()));
+    if claims.contains_key("cnf") {
+        return refuse("bound to its sender (cnf)"); // RFC 7800 §3.1
+    }
+    // Keycloak tells its kinds of token apart by a claim.
+    if let Some("ID" | "Refresh" | "Offline" | "Logout") = claims.get("typ").and_then(Value::as_str) {
+        return refuse("claim typ is not an access token's");
+    }
+    // OpenID Connect Core 1.0 §3.1.3.6, §3.3.2.11: in ID tokens only.
+    if claims.contains_key("at_hash") || claims.contains_key("c_hash") {
+        return refuse("an ID token (at_hash or c_hash)");
+    }
+    Ok(())
+}
+
+/// A NumericDate (RFC 7519 §2): seconds, possibly with a fraction.
+fn numeric_date(claims: &Map<String, Value>, name: &str) -> Result<Option<UnixTime>, Rejection> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let wrong = || Rejection::with(Cause::MalformedToken, format!("{name} is not a number"));
+    let number = value.as_number().ok_or_else(wrong)?;
+    if let Some(seconds) = number.as_u64() {
+        return Ok(Some(UnixTime::from_secs(seconds)));
+    }
+    let seconds = number.as_f64().ok_or_else(wrong)?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // Float casts saturate, and NumericDate before 1970 is 1970 to us.
+    Ok(Some(UnixTime::from_nanos((seconds * 1e9) as u64)))
+}
+
+/// The `aud` claim for the log.
+pub fn describe_audience(claims: &Map<String, Value>) -> String {
+    match claims.get("aud") {
+        None => "absent".to_owned(),
+        Some(Value::String(only)) => quote(only),
+        Some(other) => quote(&other.to_string()),
+    }
+}

@@ -1,0 +1,36 @@
+//! What becomes of a request.
+
+use std::sync::Arc;
+
+use crate::identity::Identity;
+
+/// The end of a request's way through the authenticator: forward because decided, or respond.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// The request goes to the upstream.
+    Forward(Forward),
+    /// The request ends here.
+    Respond(LocalResponse),
+}
+
+/// How a request is forwarded. A shell first removes, then sets the identity's headers.
+#[derive(Clone, Debug, Default)]
+pub struct Forward {
+    /// Headers to remove, as the client spelled them.
+    pub remove: Vec<String>,
+    /// Whether `Authorization` is removed (SPEC I-2).
+    pub remove_authorization: bool,
+    /// Who was authenticated; none on public paths.
+    pub identity: Option<Arc<Identity>>,
+}
+
+/// A response made here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// Names lower case; values printable ASCII.
+    pub headers: Vec<(&'static str, String)>,
+    /// Empty for HEAD.
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,242 @@
+//! JSON Web Tokens before they are believed (RFC 7519, RFC 7515 compact serialization; SPEC J-1, J-2, J-4).
+//!
+//! An [`UntrustedJwt`] has passed the rules of form and of the header. Its claims may be used to refuse it and to choose a key, for nothing else.
+
+use serde_json::{Map, Value};
+
+use crate::base64url;
+use crate::json;
+use crate::rejection::{Cause, Rejection, quote};
+use crate::signature::Algorithm;
+
+/// How deep header and claims may nest.
+pub const MAX_DEPTH: usize = 32;
+
+/// What a bearer token looks like.
+#[derive(Debug)]
+pub enum Format<'a> {
+    /// A JWT, or what merely breaks the rules of one: the latter is refused and never introspected.
+    Jwt(Result<UntrustedJwt<'a>, Rejection>),
+    /// Anything else, a JWE in compact serialization included.
+    Opaque,
+}
+
+/// A JWT whose form and header are acceptable. Nothing in it is verified.
+#[derive(Debug)]
+pub struct UntrustedJwt<'a> {
+    /// `alg`, one of ours.
+    pub algorithm: Algorithm,
+    /// `kid`.
+    pub kid: Option<String>,
+    /// The claims set.
+    pub claims: Map<String, Value>,
+    /// What the signature covers (RFC 7515 §5.2 step 8).
+    pub signing_input: &'a [u8],
+    /// The decoded signature.
+    pub signature: Vec<u8>,
+}
+
+/// Tells a JWT from an opaque token, and parses it.
+pub fn classify(token: &str) -> Format<'_> {
+    let mut parts = token.split('.');
+    let (Some(header), Some(claims), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Format::Opaque;
+    };
+    match base64url::decode(header.as_bytes()) {
+        Ok(decoded) if decoded.first() == Some(&b'{') => match json::parse_object(&decoded, MAX_DEPTH) {
+            Ok(header_object) if !header_object.contains_key("alg") => Format::Opaque,
+            Ok(header_object) => {
+                let signing_input =
+                    token.as_bytes().get(..header.len() + 1 + claims.len()).unwrap_or_default();
+                Format::Jwt(parse(&header_object, claims, signature, signing_input))
+            }
+            Err(error) => Format::Jwt(Err(malformed(format!("header: {error}")))),
+        },
+        _ if resembles_header(header) => {
+            Format::Jwt(Err(malformed("header: not canonical base64url without padding".to_owned())))
+        }
+        _ => Format::Opaque,
+    }
+}
+
+/// A first part that a laxer decoder would take for a JSON object.
+fn resembles_header(part: &str) -> bool {
+    base64url::decode_lenient(part.as_bytes())
+        .is_ok_and(|decoded| decoded.trim_ascii_start().first() == Some(&b'{'))
+}
+
+fn parse<'a>(
+    header: &Map<String, Value>,
+    claims: &str,
+    signature: &str,
+    signing_input: &'a [u8],
+) -> Result<UntrustedJwt<'a>, Rejection> {
+    let (algorithm, kid) = check_header(header)?;
+    let claims =
+        base64url::decode(claims.as_bytes()).map_err(|error| malformed(format!("claims: {error}")))?;
+    let claims =
+        json::parse_object(&claims, MAX_DEPTH).map_err(|error| malformed(format!("claims: {error}")))?;
+    let signature =
+        base64url::decode(signature.as_bytes()).map_err(|error| malformed(format!("signature: {error}")))?;
+    Ok(UntrustedJwt { algorithm, kid, claims, signing_input, signature })
+}
+
+/// The header's rules, before any key is looked up. `jku`, `x5u`, `jwk` and `x5c` are ignored: keys come from the provider only.
+fn check_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String>), Rejection> {
+    let name = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .ok_or_else(|| malformed("header: alg is not a string".to_owned()))?;
+    let algorithm = Algorithm::parse(name)
+        .ok_or_else(|| Rejection::with(Cause::Algorithm, format!("alg {} is not accepted", quote(name))))?;
+    // RFC 7515 §4.1.11: whoever does not understand an extension must refuse it; we understand none, b64 (RFC 7797) included.
+    for extension in ["crit", "b64"] {
+        if header.contains_key(extension) {
+            return Err(malformed(format!("header: {extension} is not supported")));
+        }
+    }
+    check_type(header.get("typ"))?;
+    let kid = match header.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.clone()),
+        Some(_) => return Err(malformed("header: kid is not a string".to_owned())),
+    };
+    Ok((algorithm, kid))
+}
+
+/// RFC 9068 §2.1 and what providers really send.
+fn check_type(typ: Option<&Value>) -> Result<(), Rejection> {
+    match typ {
+        None => Ok(()),
+        Some(Value::String(typ))
+            if ["jwt", "at+jwt", "application/at+jwt"]
+                .iter()
+                .any(|accepted| typ.eq_ignore_ascii_case(accepted)) =>
+        {
+            Ok(())
+        }
+        Some(Value::String(typ)) => {
+            Err(Rejection::with(Cause::TokenType, format!("header typ {} is not accepted", quote(typ))))
+        }
+        Some(_) => Err(malformed("header: typ is not a string".to_owned())),
+    }
+}
+
+fn malformed(detail: String) -> Rejection {
+    Rejection::with(Cause::MalformedToken, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+
+    use super::*;
+
+    fn token(header: &str, claims: &str) -> String {
+        format!(
+            "{}.{}.{}",
+            URL_SAFE_NO_PAD.encode(header),
+            URL_SAFE_NO_PAD.encode(claims),
+            URL_SAFE_NO_PAD.encode("signature")
+        )
+    }
+
+    fn cause(token: &str) -> Option<Cause> {
+        match classify(token) {
+            Format::Jwt(Err(rejection)) => Some(rejection.cause),
+            Format::Jwt(Ok(_)) => None,
+            Format::Opaque => panic!("{token} is opaque"),
+        }
+    }
+
+    #[test]
+    fn a_jwt_is_parsed() {
+        let token = token(r#"{"alg":"ES256","typ":"at+JWT","kid":"k"}"#, r#"{"iss":"i"}"#);
+        let Format::Jwt(Ok(jwt)) = classify(&token) else { panic!("a JWT") };
+        assert_eq!((jwt.algorithm, jwt.kid.as_deref()), (Algorithm::ES256, Some("k")));
+        assert_eq!(jwt.signing_input, token.rsplit_once('.').unwrap().0.as_bytes());
+        assert_eq!(jwt.signature, b"signature");
+    }
+
+    #[test]
+    fn algorithms_are_judged_before_anything_else() {
+        for alg in ["none", "None", "HS256", "HS512", "ES256K", "RS1", "rs256", "", "Ed448"] {
+            assert_eq!(
+                cause(&token(&format!(r#"{{"alg":"{alg}","crit":["x"],"typ":"?"}}"#), "not JSON")),
+                Some(Cause::Algorithm),
+                "{alg}"
+            );
+        }
+    }
+
+    #[test]
+    fn types_other_than_access_tokens_are_refused() {
+        for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"] {
+            assert_eq!(cause(&token(&format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#), "{}")), None, "{typ}");
+        }
+        for typ in ["", "JWS", "JOSE", "id+jwt", "dpop+jwt", "logout+jwt", "application/jwt", "at+jwt "] {
+            assert_eq!(
+                cause(&token(&format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#), "{}")),
+                Some(Cause::TokenType),
+                "{typ}"
+            );
+        }
+    }
+
+    #[test]
+    fn broken_jwts_are_malformed_not_opaque() {
+        let deep =
+            |levels: usize| format!(r#"{{"a":{}1{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1));
+        let good = r#"{"alg":"RS256"}"#;
+        for (header, claims) in [
+            (r#"{"alg":"RS256","alg":"RS256"}"#, "{}"),
+            (r#"{"alg":256}"#, "{}"),
+            (r#"{"alg":"RS256","kid":1}"#, "{}"),
+            (r#"{"alg":"RS256","typ":1}"#, "{}"),
+            (r#"{"alg":"RS256","crit":["exp"]}"#, "{}"),
+            (r#"{"alg":"RS256","b64":false}"#, "{}"),
+            (r#"{"alg":"RS256","b64":true}"#, "{}"),
+            (r#"{"alg":"RS256", broken"#, "{}"),
+            (r#"{"alg":"RS256"} trailing"#, "{}"),
+            (good, "[]"),
+            (good, "not JSON"),
+            (good, ""),
+            (good, r#"{"iss":"a","iss":"a"}"#),
+            (good, r#"{"a":{"b":1,"b":1}}"#),
+            (good, &deep(33)),
+        ] {
+            assert_eq!(cause(&token(header, claims)), Some(Cause::MalformedToken), "{header} {claims}");
+        }
+        assert_eq!(cause(&token(good, &deep(32))), None);
+    }
+
+    #[test]
+    fn encodings_that_are_not_canonical_are_malformed_not_opaque() {
+        let header = r#"{"alg":"RS256"} "#;
+        let (claims, signature) = (URL_SAFE_NO_PAD.encode("{}"), URL_SAFE_NO_PAD.encode("s"));
+        let padded = URL_SAFE.encode(header);
+        assert!(padded.ends_with('='));
+        assert_eq!(cause(&format!("{padded}.{claims}.{signature}")), Some(Cause::MalformedToken));
+        let standard = STANDARD.encode(r#"{"alg":"RS256","kid":"??>>~~"}"#);
+        assert!(standard.contains(['+', '/']));
+        assert_eq!(cause(&format!("{standard}.{claims}.{signature}")), Some(Cause::MalformedToken));
+        let trailing_bits = format!("{}h", URL_SAFE_NO_PAD.encode(header).strip_suffix('g').unwrap());
+        assert_eq!(cause(&format!("{trailing_bits}.{claims}.{signature}")), Some(Cause::MalformedToken));
+        let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
+        assert_eq!(cause(&format!("{header}.{claims}=.{signature}")), Some(Cause::MalformedToken));
+        assert_eq!(cause(&format!("{header}.{claims}.{signature}=")), Some(Cause::MalformedToken));
+        assert_eq!(cause(&format!("{header}.{claims}.a")), Some(Cause::MalformedToken));
+    }
+
+    #[test]
+    fn everything_else_is_opaque() {
+        let jwe = format!("{}.a.b.c.d", URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#));
+        let without_alg = token(r#"{"typ":"JWT"}"#, "{}");
+        for token in ["opaque", "ya29.a0Af_B-x.y", "a.b.c", "..", "", "aaa.bbb.ccc.ddd", &jwe, &without_alg] {
+            assert!(matches!(classify(token), Format::Opaque), "{token}");
+        }
+    }
+}
