@@ -33,7 +33,12 @@ impl Digester {
 
     /// The digest of a token.
     pub fn digest(&self, token: &str) -> Digest {
-        self.0.hash(token.as_bytes()).as_u128()
+        self.digest_bytes(token.as_bytes())
+    }
+
+    /// The digest of any bytes.
+    pub fn digest_bytes(&self, bytes: &[u8]) -> Digest {
+        self.0.hash(bytes).as_u128()
     }
 }
 
