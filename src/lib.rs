@@ -3,6 +3,7 @@
 //! Two thin shells run it: the proxy-wasm filter (this crate, built for `wasm32-wasip1`) and the native server's tower layer (`registry`).
 
 pub mod address;
+pub mod config;
 pub mod header;
 pub mod policy;
 pub mod public_path;
