@@ -10,6 +10,7 @@ pub mod bearer;
 pub mod cache;
 pub mod challenge;
 pub mod claims;
+pub mod config;
 pub mod cors;
 pub mod decision;
 pub mod discovery;
@@ -32,3 +33,6 @@ pub mod signature;
 pub mod time;
 pub mod upstream;
 pub mod url;
+
+#[cfg(target_os = "wasi")]
+mod filter;
