@@ -64,10 +64,7 @@ impl Policy {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn from_document(
-        document: &Value,
-        environment: &Environment,
-    ) -> Result<Loaded, ConfigErrors> {
+    pub fn from_document(document: &Value, environment: &Environment) -> Result<Loaded, ConfigErrors> {
         let mut context = Context::new(*environment);
         let policy = root(document, &mut context).and_then(|root| auth::read(root, &mut context));
         let (policy, warnings) = context.finish(policy)?;
@@ -79,10 +76,7 @@ impl Policy {
 ///
 /// # Errors
 /// Everything that is wrong with both.
-pub fn load_filter(
-    document: &Value,
-    environment: &Environment,
-) -> Result<LoadedFilter, ConfigErrors> {
+pub fn load_filter(document: &Value, environment: &Environment) -> Result<LoadedFilter, ConfigErrors> {
     let mut context = Context::new(*environment);
     let both = root(document, &mut context).and_then(|root| {
         let policy = auth::read(root, &mut context);
@@ -90,20 +84,13 @@ pub fn load_filter(
         Some((policy?, filter?))
     });
     let ((policy, filter), warnings) = context.finish(both)?;
-    Ok(LoadedFilter {
-        policy,
-        filter,
-        warnings,
-    })
+    Ok(LoadedFilter { policy, filter, warnings })
 }
 
 /// What of a registry's configuration a proxy may see (SPEC C-8): `auth` and `filter`, nothing else.
 pub fn auth_and_filter(document: &Value) -> Value {
     let keys = ["auth", "filter"].into_iter();
-    Value::Object(
-        keys.filter_map(|key| Some((key.to_owned(), document.get(key)?.clone())))
-            .collect(),
-    )
+    Value::Object(keys.filter_map(|key| Some((key.to_owned(), document.get(key)?.clone()))).collect())
 }
 
 /// A file a document names (SPEC C-6).
@@ -136,21 +123,9 @@ pub fn files(policy: &Policy) -> Vec<ReferencedFile<'_>> {
     let mut files = Vec::new();
     for (index, provider) in oauth.providers.iter().enumerate() {
         for (key, file, kind) in [
-            (
-                "clientSecretFile",
-                &provider.client_secret_file,
-                FileKind::ClientSecret,
-            ),
-            (
-                "caCertPath",
-                &provider.ca_cert_path,
-                FileKind::CaCertificate,
-            ),
-            (
-                "authTokenFile",
-                &provider.auth_token_file,
-                FileKind::AuthToken,
-            ),
+            ("clientSecretFile", &provider.client_secret_file, FileKind::ClientSecret),
+            ("caCertPath", &provider.ca_cert_path, FileKind::CaCertificate),
+            ("authTokenFile", &provider.auth_token_file, FileKind::AuthToken),
         ] {
             if let Some(file) = file {
                 files.push(ReferencedFile {

@@ -1,11 +1,5 @@
 //! Documents and what becomes of them (SPEC C).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::time::Duration;
 
@@ -14,18 +8,14 @@ use registry_auth::config::{
     self, ConfigError, Environment, FileKind, WarningKind, auth_and_filter, load_filter,
 };
 use registry_auth::policy::{
-    CorsPolicy, FilterPolicy, HttpRule, IntrospectionCachePolicy, JwksPolicy, OauthPolicy, Policy,
-    Purpose, RequiredScopes,
+    CorsPolicy, FilterPolicy, HttpRule, IntrospectionCachePolicy, JwksPolicy, OauthPolicy, Policy, Purpose,
+    RequiredScopes,
 };
 use registry_auth::signature::Algorithm;
 use serde_json::{Value, json};
 
-const SECURE: Environment = Environment {
-    insecure_http: false,
-};
-const INSECURE: Environment = Environment {
-    insecure_http: true,
-};
+const SECURE: Environment = Environment { insecure_http: false };
+const INSECURE: Environment = Environment { insecure_http: true };
 
 /// The seed's basic document.
 fn basic() -> Value {
@@ -48,10 +38,7 @@ fn with(pointer: &str, value: Value) -> Value {
 
 fn set(document: &mut Value, pointer: &str, value: Value) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
-    match document
-        .pointer_mut(parent)
-        .unwrap_or_else(|| panic!("{parent}"))
-    {
+    match document.pointer_mut(parent).unwrap_or_else(|| panic!("{parent}")) {
         Value::Object(map) => drop(map.insert(key.to_owned(), value)),
         Value::Array(list) => list.push(value),
         other => panic!("{other}"),
@@ -103,11 +90,7 @@ fn refused_at(document: &Value, path: &str, part: &str) {
 
 fn warnings(document: &Value) -> Vec<(String, WarningKind)> {
     let loaded = Policy::from_document(document, &SECURE).unwrap();
-    loaded
-        .warnings
-        .into_iter()
-        .map(|warning| (warning.path, warning.kind))
-        .collect()
+    loaded.warnings.into_iter().map(|warning| (warning.path, warning.kind)).collect()
 }
 
 #[test]
@@ -115,28 +98,17 @@ fn defaults_are_the_missions() {
     let policy = oauth(&basic());
     assert_eq!(policy.resource.url.as_str(), "https://registry.example.com");
     assert_eq!(policy.resource.realm, "mcp-registry");
-    assert_eq!(
-        policy.resource.scopes_supported,
-        ["mcp-registry:read", "mcp-registry:write"]
-    );
+    assert_eq!(policy.resource.scopes_supported, ["mcp-registry:read", "mcp-registry:write"]);
     assert!(
-        policy.resource.documentation.is_none()
-            && policy.public_paths.is_empty()
-            && policy.cors.is_none()
+        policy.resource.documentation.is_none() && policy.public_paths.is_empty() && policy.cors.is_none()
     );
     assert!(policy.forward_token);
     assert_eq!(policy.required_scopes, RequiredScopes::None);
     assert_eq!(policy.token_cache_size, 10_000);
-    assert_eq!(
-        policy.introspection_cache,
-        IntrospectionCachePolicy::default()
-    );
+    assert_eq!(policy.introspection_cache, IntrospectionCachePolicy::default());
     let provider = &policy.providers[0];
     assert_eq!(provider.issuer, "https://keycloak.example.com/realms/mcp");
-    assert_eq!(
-        (provider.name.as_str(), provider.audience.as_str()),
-        ("keycloak", "registry-api")
-    );
+    assert_eq!((provider.name.as_str(), provider.audience.as_str()), ("keycloak", "registry-api"));
     assert_eq!(provider.addresses, AddressRule::PublicOnly);
     assert_eq!(provider.allow_http, HttpRule::Loopback);
     assert_eq!(provider.allowed_algorithms, Algorithm::ALL);
@@ -185,86 +157,49 @@ fn every_key_arrives() {
     }}});
     let policy = oauth(&document);
     assert_eq!(policy.resource.realm, "my realm");
-    assert_eq!(
-        policy.resource.documentation.unwrap().as_str(),
-        "https://docs.example.com/registry?x=y"
-    );
+    assert_eq!(policy.resource.documentation.unwrap().as_str(), "https://docs.example.com/registry?x=y");
     assert!(policy.public_paths.matches(b"/metrics/a") && !policy.forward_token);
-    let RequiredScopes::Rules(rules) = policy.required_scopes else {
-        panic!()
-    };
+    let RequiredScopes::Rules(rules) = policy.required_scopes else { panic!() };
     assert_eq!(rules[0].methods, ["GET", "HEAD"]);
     assert!(
-        rules[0].paths.is_empty()
-            && rules[1].methods.is_empty()
-            && rules[1].paths.matches(b"/v1/entries")
+        rules[0].paths.is_empty() && rules[1].methods.is_empty() && rules[1].paths.matches(b"/v1/entries")
     );
     assert_eq!((rules[1].scopes.len(), rules[2].scopes.len()), (2, 0));
     let cors = policy.cors.unwrap();
     assert_eq!(
         cors,
         CorsPolicy {
-            allow_origins: vec![
-                "https://app.example.com".to_owned(),
-                "http://localhost:5173".to_owned()
-            ],
+            allow_origins: vec!["https://app.example.com".to_owned(), "http://localhost:5173".to_owned()],
             allow_methods: vec!["POST".to_owned()],
             allow_headers: vec!["X-A".to_owned()],
             max_age: Duration::from_secs(3600),
         }
     );
     assert_eq!(policy.token_cache_size, 7);
-    let cache = IntrospectionCachePolicy {
-        ttl: Duration::from_secs(30),
-        negative_ttl: Duration::ZERO,
-        size: 9,
-    };
+    let cache =
+        IntrospectionCachePolicy { ttl: Duration::from_secs(30), negative_ttl: Duration::ZERO, size: 9 };
     assert_eq!(policy.introspection_cache, cache);
     let provider = &policy.providers[0];
     assert_eq!(provider.issuer, "https://Tenant.eu.auth0.com/");
-    assert_eq!(
-        provider.jwks_url.as_ref().unwrap().as_str(),
-        "https://keys.example.com/jwks?p=1"
-    );
-    assert_eq!(
-        provider.introspection_url.as_ref().unwrap().path(),
-        "/introspect"
-    );
+    assert_eq!(provider.jwks_url.as_ref().unwrap().as_str(), "https://keys.example.com/jwks?p=1");
+    assert_eq!(provider.introspection_url.as_ref().unwrap().path(), "/introspect");
     assert_eq!(provider.client_id.as_deref(), Some("me"));
     assert_eq!(provider.addresses, AddressRule::Private);
-    assert_eq!(
-        provider.allowed_algorithms,
-        [Algorithm::RS256, Algorithm::EdDSA]
-    );
+    assert_eq!(provider.allowed_algorithms, [Algorithm::RS256, Algorithm::EdDSA]);
     assert_eq!(provider.clock_skew, Duration::from_secs(300));
-    assert_eq!(
-        provider.jwks.unknown_kid_interval,
-        Duration::from_millis(500)
-    );
-    assert_eq!(
-        (provider.jwks.unknown_kid_burst, provider.jwks.max_stale),
-        (4, Duration::from_secs(3))
-    );
+    assert_eq!(provider.jwks.unknown_kid_interval, Duration::from_millis(500));
+    assert_eq!((provider.jwks.unknown_kid_burst, provider.jwks.max_stale), (4, Duration::from_secs(3)));
     let claims: Vec<(Vec<&str>, &str)> = provider
         .claims_to_headers
         .iter()
-        .map(|header| {
-            (
-                header.claim.iter().map(String::as_str).collect(),
-                header.header.as_str(),
-            )
-        })
+        .map(|header| (header.claim.iter().map(String::as_str).collect(), header.header.as_str()))
         .collect();
-    let expected = [
-        (vec!["realm_access", "roles"], "x-roles"),
-        (vec!["kubernetes.io", "namespace"], "x-namespace"),
-    ];
+    let expected =
+        [(vec!["realm_access", "roles"], "x-roles"), (vec!["kubernetes.io", "namespace"], "x-namespace")];
     assert_eq!(claims, expected);
     let policy = Policy::from_document(&document, &SECURE).unwrap().policy;
-    let files: Vec<_> = config::files(&policy)
-        .into_iter()
-        .map(|file| (file.path, file.file, file.kind))
-        .collect();
+    let files: Vec<_> =
+        config::files(&policy).into_iter().map(|file| (file.path, file.file, file.kind)).collect();
     let path = |key: &str| format!("auth.oauth.providers[0].{key}");
     assert_eq!(
         files,
@@ -289,21 +224,11 @@ fn secure_by_default() {
     ] {
         refused_at(&document, "auth.oauth", "resourceUrl and providers");
     }
-    let found: Vec<String> = errors(&json!({"auth": {"oauth": {}}}))
-        .into_iter()
-        .map(|error| error.path)
-        .collect();
+    let found: Vec<String> =
+        errors(&json!({"auth": {"oauth": {}}})).into_iter().map(|error| error.path).collect();
     assert_eq!(found, ["auth.oauth.resourceUrl", "auth.oauth.providers"]);
-    refused_at(
-        &in_oauth("providers", json!([])),
-        "auth.oauth.providers",
-        "at least one",
-    );
-    refused_at(
-        &in_oauth("providers", json!(null)),
-        "auth.oauth.providers",
-        "at least one",
-    );
+    refused_at(&in_oauth("providers", json!([])), "auth.oauth.providers", "at least one");
+    refused_at(&in_oauth("providers", json!(null)), "auth.oauth.providers", "at least one");
     refused_at(
         &in_oauth("providers", json!({"name": "a"})),
         "auth.oauth.providers",
@@ -314,31 +239,19 @@ fn secure_by_default() {
 #[test]
 fn anonymous_is_spelled_out_in_lower_case() {
     let anonymous = |document: Value| {
-        matches!(
-            Policy::from_document(&document, &SECURE).unwrap().policy,
-            Policy::Anonymous
-        )
+        matches!(Policy::from_document(&document, &SECURE).unwrap().policy, Policy::Anonymous)
     };
     assert!(anonymous(json!({"auth": {"mode": "anonymous"}})));
     let mut document = basic();
     set(&mut document, "/auth/mode", json!("anonymous"));
     assert!(anonymous(document.clone()));
-    assert_eq!(
-        warnings(&document),
-        [("auth.oauth".to_owned(), WarningKind::IgnoredInAnonymousMode)]
-    );
-    for (mode, nearest) in [
-        ("Anonymous", "anonymous"),
-        ("OAUTH", "oauth"),
-        ("anonymos", "anonymous"),
-        ("oauth2", "oauth"),
-    ] {
+    assert_eq!(warnings(&document), [("auth.oauth".to_owned(), WarningKind::IgnoredInAnonymousMode)]);
+    for (mode, nearest) in
+        [("Anonymous", "anonymous"), ("OAUTH", "oauth"), ("anonymos", "anonymous"), ("oauth2", "oauth")]
+    {
         let (path, text) = error(&json!({"auth": {"mode": mode}}));
         assert_eq!(path, "auth.mode");
-        assert!(
-            text.contains(&format!("found \"{mode}\"; did you mean {nearest}?")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("found \"{mode}\"; did you mean {nearest}?")), "{text}");
     }
     for mode in [
         json!("none"),
@@ -368,46 +281,22 @@ fn kinds_are_not_converted() {
         "auth.oauth.resourceUrl",
         "found a list",
     );
-    refused_at(
-        &in_oauth("realm", json!(7)),
-        "auth.oauth.realm",
-        "a realm (in quotes), found 7",
-    );
+    refused_at(&in_oauth("realm", json!(7)), "auth.oauth.realm", "a realm (in quotes), found 7");
     refused_at(
         &in_oauth("forwardToken", json!("false")),
         "auth.oauth.forwardToken",
         "true or false, without quotes",
     );
-    refused_at(
-        &in_oauth("forwardToken", json!(0)),
-        "auth.oauth.forwardToken",
-        "found 0",
-    );
+    refused_at(&in_oauth("forwardToken", json!(0)), "auth.oauth.forwardToken", "found 0");
     refused_at(
         &in_oauth("publicPaths", json!("/health")),
         "auth.oauth.publicPaths",
         "a list, found \"/health\"",
     );
-    refused_at(
-        &in_oauth("publicPaths", json!([null])),
-        "auth.oauth.publicPaths[0]",
-        "found nothing",
-    );
-    refused_at(
-        &in_oauth("scopesSupported", json!("a b")),
-        "auth.oauth.scopesSupported",
-        "a list",
-    );
-    refused_at(
-        &in_oauth("tokenCache", json!(10)),
-        "auth.oauth.tokenCache",
-        "the keys size",
-    );
-    refused_at(
-        &with("/auth/oauth/providers/1", json!("keycloak")),
-        "auth.oauth.providers[1]",
-        "a mapping",
-    );
+    refused_at(&in_oauth("publicPaths", json!([null])), "auth.oauth.publicPaths[0]", "found nothing");
+    refused_at(&in_oauth("scopesSupported", json!("a b")), "auth.oauth.scopesSupported", "a list");
+    refused_at(&in_oauth("tokenCache", json!(10)), "auth.oauth.tokenCache", "the keys size");
+    refused_at(&with("/auth/oauth/providers/1", json!("keycloak")), "auth.oauth.providers[1]", "a mapping");
     let provider = |key: &str| format!("auth.oauth.providers[0].{key}");
     for (key, value) in [
         ("allowPrivateIP", json!("yes")),
@@ -454,62 +343,27 @@ fn keys_without_a_value_are_absent_unless_that_would_allow_more() {
         "jwks",
         "claimsToHeaders",
     ] {
-        set(
-            &mut document,
-            &format!("/auth/oauth/providers/0/{key}"),
-            json!(null),
-        );
+        set(&mut document, &format!("/auth/oauth/providers/0/{key}"), json!(null));
     }
     set(&mut document, "/filter", json!(null));
-    assert_eq!(
-        oauth(&document).providers[0].addresses,
-        AddressRule::PublicOnly
-    );
-    assert_eq!(
-        load_filter(&document, &SECURE).unwrap().filter,
-        FilterPolicy::default()
-    );
-    refused_at(
-        &in_oauth("requiredScopes", json!(null)),
-        "auth.oauth.requiredScopes",
-        "found nothing",
-    );
-    refused_at(
-        &in_oauth("requiredScopes", json!([])),
-        "auth.oauth.requiredScopes",
-        "at least one",
-    );
+    assert_eq!(oauth(&document).providers[0].addresses, AddressRule::PublicOnly);
+    assert_eq!(load_filter(&document, &SECURE).unwrap().filter, FilterPolicy::default());
+    refused_at(&in_oauth("requiredScopes", json!(null)), "auth.oauth.requiredScopes", "found nothing");
+    refused_at(&in_oauth("requiredScopes", json!([])), "auth.oauth.requiredScopes", "at least one");
     let algorithms = "auth.oauth.providers[0].allowedAlgorithms";
-    refused_at(
-        &in_provider("allowedAlgorithms", json!(null)),
-        algorithms,
-        "found nothing",
-    );
-    refused_at(
-        &in_provider("allowedAlgorithms", json!([])),
-        algorithms,
-        "at least one",
-    );
+    refused_at(&in_provider("allowedAlgorithms", json!(null)), algorithms, "found nothing");
+    refused_at(&in_provider("allowedAlgorithms", json!([])), algorithms, "at least one");
     for key in ["name", "issuerUrl", "audience"] {
         let path = format!("auth.oauth.providers[0].{key}");
         refused_at(&in_provider(key, json!(null)), &path, "found nothing");
         let mut document = basic();
-        document
-            .pointer_mut("/auth/oauth/providers/0")
-            .unwrap()
-            .as_object_mut()
-            .unwrap()
-            .remove(key);
+        document.pointer_mut("/auth/oauth/providers/0").unwrap().as_object_mut().unwrap().remove(key);
         refused_at(&document, &path, "found nothing");
         for blank in ["", " ", "\t", "a b\n", " a"] {
             assert_eq!(error(&in_provider(key, json!(blank))).0, path, "{blank:?}");
         }
     }
-    refused_at(
-        &in_oauth("resourceUrl", json!("")),
-        "auth.oauth.resourceUrl",
-        "found \"\"",
-    );
+    refused_at(&in_oauth("resourceUrl", json!("")), "auth.oauth.resourceUrl", "found \"\"");
 }
 
 #[test]
@@ -517,37 +371,17 @@ fn unknown_keys_name_the_nearest() {
     for (pointer, path, nearest) in [
         ("/auth/oauht", "auth.oauht", Some("oauth")),
         ("/auth/Mode", "auth.Mode", Some("mode")),
-        (
-            "/auth/providers",
-            "auth.providers",
-            Some("auth.oauth.providers"),
-        ),
+        ("/auth/providers", "auth.providers", Some("auth.oauth.providers")),
         ("/auth/xyzzy", "auth.xyzzy", None),
-        (
-            "/auth/oauth/resourceURL",
-            "auth.oauth.resourceURL",
-            Some("resourceUrl"),
-        ),
-        (
-            "/auth/oauth/public_paths",
-            "auth.oauth.public_paths",
-            Some("publicPaths"),
-        ),
-        (
-            "/auth/oauth/issuerUrl",
-            "auth.oauth.issuerUrl",
-            Some("auth.oauth.providers[].issuerUrl"),
-        ),
+        ("/auth/oauth/resourceURL", "auth.oauth.resourceURL", Some("resourceUrl")),
+        ("/auth/oauth/public_paths", "auth.oauth.public_paths", Some("publicPaths")),
+        ("/auth/oauth/issuerUrl", "auth.oauth.issuerUrl", Some("auth.oauth.providers[].issuerUrl")),
         (
             "/auth/oauth/allowedAlgorithms",
             "auth.oauth.allowedAlgorithms",
             Some("auth.oauth.providers[].allowedAlgorithms"),
         ),
-        (
-            "/auth/oauth/providers/0/issuer",
-            "auth.oauth.providers[0].issuer",
-            Some("issuerUrl"),
-        ),
+        ("/auth/oauth/providers/0/issuer", "auth.oauth.providers[0].issuer", Some("issuerUrl")),
         (
             "/auth/oauth/providers/0/clientSecret",
             "auth.oauth.providers[0].clientSecret",
@@ -558,58 +392,35 @@ fn unknown_keys_name_the_nearest() {
             "auth.oauth.providers[0].allowPrivateIp",
             Some("allowPrivateIP"),
         ),
-        (
-            "/auth/oauth/providers/0/realm",
-            "auth.oauth.providers[0].realm",
-            Some("auth.oauth.realm"),
-        ),
+        ("/auth/oauth/providers/0/realm", "auth.oauth.providers[0].realm", Some("auth.oauth.realm")),
         ("/auth/oauth/providers/0/", "auth.oauth.providers[0].", None),
     ] {
         let errors = errors(&with(pointer, json!("hunter2")));
         assert_eq!(errors.len(), 1, "{errors:?}");
-        assert_eq!(
-            (errors[0].path.as_str(), errors[0].nearest.as_deref()),
-            (path, nearest)
-        );
+        assert_eq!((errors[0].path.as_str(), errors[0].nearest.as_deref()), (path, nearest));
         assert!(!errors[0].to_string().contains("hunter2"), "{}", errors[0]);
     }
     for (pointer, value, path) in [
-        (
-            "/auth/oauth/tokenCache",
-            json!({"sise": 1}),
-            "auth.oauth.tokenCache.sise",
-        ),
+        ("/auth/oauth/tokenCache", json!({"sise": 1}), "auth.oauth.tokenCache.sise"),
         (
             "/auth/oauth/introspectionCache",
             json!({"negativeTTL": "1s"}),
             "auth.oauth.introspectionCache.negativeTTL",
         ),
-        (
-            "/auth/oauth/cors",
-            json!({"allowOrigins": ["*"], "origins": []}),
-            "auth.oauth.cors.origins",
-        ),
+        ("/auth/oauth/cors", json!({"allowOrigins": ["*"], "origins": []}), "auth.oauth.cors.origins"),
         (
             "/auth/oauth/requiredScopes",
             json!([{"scopes": [], "method": "GET"}]),
             "auth.oauth.requiredScopes[0].method",
         ),
-        (
-            "/auth/oauth/providers/0/jwks",
-            json!({"maxage": "1h"}),
-            "auth.oauth.providers[0].jwks.maxage",
-        ),
+        ("/auth/oauth/providers/0/jwks", json!({"maxage": "1h"}), "auth.oauth.providers[0].jwks.maxage"),
         (
             "/auth/oauth/providers/0/claimsToHeaders",
             json!([{"claim": "a", "header": "b", "x": 1}]),
             "auth.oauth.providers[0].claimsToHeaders[0].x",
         ),
         ("/filter", json!({"shareData": true}), "filter.shareData"),
-        (
-            "/filter",
-            json!({"upstreams": {"tempate": "x"}}),
-            "filter.upstreams.tempate",
-        ),
+        ("/filter", json!({"upstreams": {"tempate": "x"}}), "filter.upstreams.tempate"),
     ] {
         assert_eq!(error(&with(pointer, value)).0, path);
     }
@@ -623,19 +434,12 @@ fn unknown_keys_name_the_nearest() {
 #[test]
 fn other_top_level_keys_are_the_registrys() {
     let mut document = basic();
-    set(
-        &mut document,
-        "/database",
-        json!({"url": "postgres://user:hunter2@db.example/x"}),
-    );
+    set(&mut document, "/database", json!({"url": "postgres://user:hunter2@db.example/x"}));
     set(&mut document, "/sources", json!([{"name": 1}]));
     set(&mut document, "/filter", json!({"sharedData": true}));
     assert!(load_filter(&document, &SECURE).unwrap().filter.shared_data);
     let rendered = auth_and_filter(&document);
-    assert_eq!(
-        rendered,
-        json!({"auth": basic()["auth"], "filter": {"sharedData": true}})
-    );
+    assert_eq!(rendered, json!({"auth": basic()["auth"], "filter": {"sharedData": true}}));
     assert_eq!(auth_and_filter(&basic()), basic());
     assert_eq!(auth_and_filter(&json!([1])), json!({}));
 }
@@ -656,20 +460,10 @@ fn public_paths_are_in_one_place() {
         ("/a/../b", "canonical"),
         ("/%68ealth", "canonical"),
     ] {
-        refused_at(
-            &in_oauth("publicPaths", json!(["/ok", path])),
-            "auth.oauth.publicPaths[1]",
-            part,
-        );
+        refused_at(&in_oauth("publicPaths", json!(["/ok", path])), "auth.oauth.publicPaths[1]", part);
     }
     let found = warnings(&in_oauth("publicPaths", json!(["/"])));
-    assert_eq!(
-        found,
-        [(
-            "auth.oauth.publicPaths".to_owned(),
-            WarningKind::EverythingIsPublic
-        )]
-    );
+    assert_eq!(found, [("auth.oauth.publicPaths".to_owned(), WarningKind::EverythingIsPublic)]);
 }
 
 #[test]
@@ -689,26 +483,14 @@ fn urls_are_absolute_https_and_plain() {
         ("https://localhost./", "end in a dot"),
     ] {
         for key in ["issuerUrl", "jwksUrl", "introspectionUrl"] {
-            refused_at(
-                &in_provider(key, json!(value)),
-                &format!("auth.oauth.providers[0].{key}"),
-                part,
-            );
+            refused_at(&in_provider(key, json!(value)), &format!("auth.oauth.providers[0].{key}"), part);
         }
         for key in ["resourceUrl", "resourceDocumentation"] {
-            refused_at(
-                &in_oauth(key, json!(value)),
-                &format!("auth.oauth.{key}"),
-                part,
-            );
+            refused_at(&in_oauth(key, json!(value)), &format!("auth.oauth.{key}"), part);
         }
     }
     let query = in_provider("issuerUrl", json!("https://i.example/?secret=hunter2"));
-    refused_at(
-        &query,
-        "auth.oauth.providers[0].issuerUrl",
-        "without a query",
-    );
+    refused_at(&query, "auth.oauth.providers[0].issuerUrl", "without a query");
     assert!(!error(&query).1.contains("hunter2"));
 }
 
@@ -722,18 +504,10 @@ fn passwords_in_urls_are_not_shown() {
     ] {
         let (path, text) = error(&in_provider("issuerUrl", json!(url)));
         assert_eq!(path, "auth.oauth.providers[0].issuerUrl");
-        assert!(
-            !text.contains("hunter2") && text.contains("i.example"),
-            "{text}"
-        );
+        assert!(!text.contains("hunter2") && text.contains("i.example"), "{text}");
     }
     for key in ["clientSecretFile", "authTokenFile", "caCertPath"] {
-        for value in [
-            json!(12345),
-            json!(["12345"]),
-            json!(" 12345"),
-            json!("12345\n"),
-        ] {
+        for value in [json!(12345), json!(["12345"]), json!(" 12345"), json!("12345\n")] {
             let (path, text) = error(&in_provider(key, value));
             assert_eq!(path, format!("auth.oauth.providers[0].{key}"));
             assert!(!text.contains("12345"), "{text}");
@@ -745,199 +519,64 @@ fn passwords_in_urls_are_not_shown() {
 fn shown_values_are_short_and_on_one_line() {
     let long = format!("https://{}", "x\n\u{1b}[31m".repeat(1000));
     let (_, text) = error(&in_provider("issuerUrl", json!(long)));
-    assert!(
-        text.len() < 1000 && !text.contains(['\n', '\u{1b}']),
-        "{text}"
-    );
+    assert!(text.len() < 1000 && !text.contains(['\n', '\u{1b}']), "{text}");
     let (path, _) = error(&in_provider(&"k\n".repeat(500), json!(1)));
     assert!(path.len() < 600 && !path.contains('\n'), "{path}");
 }
 
 #[test]
 fn plain_http_is_for_loopback_or_for_the_environment() {
-    for host in [
-        "localhost",
-        "LOCALHOST:9000",
-        "127.0.0.1:9000",
-        "127.255.0.1",
-        "[::1]:9000",
-    ] {
+    for host in ["localhost", "LOCALHOST:9000", "127.0.0.1:9000", "127.255.0.1", "[::1]:9000"] {
         let document = in_provider("issuerUrl", json!(format!("http://{host}/realms/mcp")));
         let provider = &oauth(&document).providers[0];
-        assert_eq!(
-            provider.addresses,
-            AddressRule::LoopbackOnlyPlusPublic,
-            "{host}"
-        );
+        assert_eq!(provider.addresses, AddressRule::LoopbackOnlyPlusPublic, "{host}");
         assert_eq!(provider.allow_http, HttpRule::Loopback);
-        let expected = (
-            "auth.oauth.providers[0].issuerUrl".to_owned(),
-            WarningKind::LoopbackIssuer,
-        );
+        let expected = ("auth.oauth.providers[0].issuerUrl".to_owned(), WarningKind::LoopbackIssuer);
         assert_eq!(warnings(&document), [expected]);
     }
     let document = in_provider("issuerUrl", json!("http://keycloak.example.com"));
     let loaded = Policy::from_document(&document, &INSECURE).unwrap();
-    let Policy::Oauth(policy) = loaded.policy else {
-        panic!()
-    };
+    let Policy::Oauth(policy) = loaded.policy else { panic!() };
     assert_eq!(policy.providers[0].allow_http, HttpRule::Anywhere);
     assert_eq!(policy.providers[0].addresses, AddressRule::PublicOnly);
     assert_eq!(loaded.warnings[0].kind, WarningKind::PlainHttp);
-    assert!(
-        Policy::from_document(
-            &in_oauth("resourceUrl", json!("http://localhost:8080")),
-            &SECURE
-        )
-        .is_ok()
-    );
+    assert!(Policy::from_document(&in_oauth("resourceUrl", json!("http://localhost:8080")), &SECURE).is_ok());
     for (key, value) in [
         ("issuerUrl", "http://10.0.0.1"),
         ("issuerUrl", "ftp://i.example"),
         ("jwksUrl", "http://localhost/keys"),
     ] {
-        assert!(
-            Policy::from_document(&in_provider(key, json!(value)), &INSECURE).is_err(),
-            "{value}"
-        );
+        assert!(Policy::from_document(&in_provider(key, json!(value)), &INSECURE).is_err(), "{value}");
     }
 }
 
 #[test]
 fn address_rules_hold_for_what_is_written() {
     for (issuer, key, url, allow, accepted) in [
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://10.0.0.1/keys",
-            false,
-            false,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://10.0.0.1/keys",
-            true,
-            true,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://localhost/keys",
-            false,
-            false,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "http://localhost/keys",
-            true,
-            true,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://x.localhost/keys",
-            false,
-            false,
-        ),
-        (
-            "https://i.example",
-            "introspectionUrl",
-            "https://[fd00::1]/i",
-            false,
-            false,
-        ),
-        (
-            "https://i.example",
-            "introspectionUrl",
-            "https://[fd00::1]/i",
-            true,
-            true,
-        ),
-        (
-            "https://i.example",
-            "introspectionUrl",
-            "https://[::ffff:10.0.0.1]/i",
-            false,
-            false,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://169.254.169.254/keys",
-            true,
-            false,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://[64:ff9b::169.254.169.254]/keys",
-            true,
-            false,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://0.0.0.0/keys",
-            true,
-            false,
-        ),
-        (
-            "https://i.example",
-            "jwksUrl",
-            "https://8.8.8.8/keys",
-            false,
-            true,
-        ),
-        (
-            "http://localhost:9000",
-            "jwksUrl",
-            "http://127.0.0.1:9000/keys",
-            false,
-            true,
-        ),
-        (
-            "http://localhost:9000",
-            "jwksUrl",
-            "https://10.0.0.1/keys",
-            false,
-            false,
-        ),
-        (
-            "http://localhost:9000",
-            "jwksUrl",
-            "https://10.0.0.1/keys",
-            true,
-            true,
-        ),
-        (
-            "http://localhost:9000",
-            "jwksUrl",
-            "https://keys.example/keys",
-            false,
-            true,
-        ),
+        ("https://i.example", "jwksUrl", "https://10.0.0.1/keys", false, false),
+        ("https://i.example", "jwksUrl", "https://10.0.0.1/keys", true, true),
+        ("https://i.example", "jwksUrl", "https://localhost/keys", false, false),
+        ("https://i.example", "jwksUrl", "http://localhost/keys", true, true),
+        ("https://i.example", "jwksUrl", "https://x.localhost/keys", false, false),
+        ("https://i.example", "introspectionUrl", "https://[fd00::1]/i", false, false),
+        ("https://i.example", "introspectionUrl", "https://[fd00::1]/i", true, true),
+        ("https://i.example", "introspectionUrl", "https://[::ffff:10.0.0.1]/i", false, false),
+        ("https://i.example", "jwksUrl", "https://169.254.169.254/keys", true, false),
+        ("https://i.example", "jwksUrl", "https://[64:ff9b::169.254.169.254]/keys", true, false),
+        ("https://i.example", "jwksUrl", "https://0.0.0.0/keys", true, false),
+        ("https://i.example", "jwksUrl", "https://8.8.8.8/keys", false, true),
+        ("http://localhost:9000", "jwksUrl", "http://127.0.0.1:9000/keys", false, true),
+        ("http://localhost:9000", "jwksUrl", "https://10.0.0.1/keys", false, false),
+        ("http://localhost:9000", "jwksUrl", "https://10.0.0.1/keys", true, true),
+        ("http://localhost:9000", "jwksUrl", "https://keys.example/keys", false, true),
     ] {
         let mut document = in_provider("issuerUrl", json!(issuer));
-        set(
-            &mut document,
-            &format!("/auth/oauth/providers/0/{key}"),
-            json!(url),
-        );
-        set(
-            &mut document,
-            "/auth/oauth/providers/0/allowPrivateIP",
-            json!(allow),
-        );
+        set(&mut document, &format!("/auth/oauth/providers/0/{key}"), json!(url));
+        set(&mut document, "/auth/oauth/providers/0/allowPrivateIP", json!(allow));
         if accepted {
             oauth(&document);
         } else {
-            refused_at(
-                &document,
-                &format!("auth.oauth.providers[0].{key}"),
-                "address",
-            );
+            refused_at(&document, &format!("auth.oauth.providers[0].{key}"), "address");
         }
     }
     refused_at(
@@ -950,14 +589,8 @@ fn address_rules_hold_for_what_is_written() {
         "auth.oauth.providers[0].issuerUrl",
         "loopback",
     );
-    let expected = (
-        "auth.oauth.providers[0].allowPrivateIP".to_owned(),
-        WarningKind::PrivateAddresses,
-    );
-    assert_eq!(
-        warnings(&in_provider("allowPrivateIP", json!(true))),
-        [expected]
-    );
+    let expected = ("auth.oauth.providers[0].allowPrivateIP".to_owned(), WarningKind::PrivateAddresses);
+    assert_eq!(warnings(&in_provider("allowPrivateIP", json!(true))), [expected]);
 }
 
 #[test]
@@ -967,17 +600,9 @@ fn provider_names_are_unique_and_plain() {
         with("/auth/oauth/providers/1", provider)
     };
     assert_eq!(oauth(&second("Keycloak")).providers.len(), 2);
-    refused_at(
-        &second("keycloak"),
-        "auth.oauth.providers[1].name",
-        "no other provider",
-    );
+    refused_at(&second("keycloak"), "auth.oauth.providers[1].name", "no other provider");
     for name in ["a b", "a/b", "a=b", "\u{fc}", "a\"", "a,b", &"a".repeat(65)] {
-        refused_at(
-            &second(name),
-            "auth.oauth.providers[1].name",
-            "letters, digits",
-        );
+        refused_at(&second(name), "auth.oauth.providers[1].name", "letters, digits");
     }
     assert!(oauth(&second(&"a".repeat(64))).providers[1].name.len() == 64);
 }
@@ -992,14 +617,8 @@ fn several_introspecting_providers_warn() {
         json!({"name": "b", "issuerUrl": "https://b.example", "audience": "b", "introspectionUrl": "https://b.example/i", "clientId": "x"}),
     );
     let expected = [
-        (
-            "auth.oauth.providers[1]".to_owned(),
-            WarningKind::HalfAClient,
-        ),
-        (
-            "auth.oauth.providers".to_owned(),
-            WarningKind::SeveralIntrospectingProviders,
-        ),
+        ("auth.oauth.providers[1]".to_owned(), WarningKind::HalfAClient),
+        ("auth.oauth.providers".to_owned(), WarningKind::SeveralIntrospectingProviders),
     ];
     assert_eq!(warnings(&document), expected);
 }
@@ -1025,23 +644,12 @@ fn bounds_of_durations_and_numbers() {
         ("tokenCache", json!({"size": 1.5}), "size"),
         ("tokenCache", json!({"size": "10"}), "size"),
         ("tokenCache", json!({"size": 1_000_001}), "size"),
-        (
-            "tokenCache",
-            json!({"size": 18_446_744_073_709_551_615_u64}),
-            "size",
-        ),
+        ("tokenCache", json!({"size": 18_446_744_073_709_551_615_u64}), "size"),
         ("introspectionCache", json!({"size": 0}), "size"),
         ("introspectionCache", json!({"ttl": "2h"}), "ttl"),
-        (
-            "introspectionCache",
-            json!({"negativeTtl": 10}),
-            "negativeTtl",
-        ),
+        ("introspectionCache", json!({"negativeTtl": 10}), "negativeTtl"),
     ] {
-        assert_eq!(
-            error(&in_oauth(key, value)).0,
-            format!("auth.oauth.{key}.{path}")
-        );
+        assert_eq!(error(&in_oauth(key, value)).0, format!("auth.oauth.{key}.{path}"));
     }
     let jwks = "auth.oauth.providers[0].jwks";
     for (value, path) in [
@@ -1051,25 +659,12 @@ fn bounds_of_durations_and_numbers() {
         (json!({"minRefresh": "0s"}), format!("{jwks}.minRefresh")),
         (json!({"maxAge": "169h"}), format!("{jwks}.maxAge")),
         (json!({"maxStale": "721h"}), format!("{jwks}.maxStale")),
-        (
-            json!({"unknownKidBurst": 0}),
-            format!("{jwks}.unknownKidBurst"),
-        ),
-        (
-            json!({"unknownKidInterval": "0ms"}),
-            format!("{jwks}.unknownKidInterval"),
-        ),
+        (json!({"unknownKidBurst": 0}), format!("{jwks}.unknownKidBurst")),
+        (json!({"unknownKidInterval": "0ms"}), format!("{jwks}.unknownKidInterval")),
     ] {
-        assert_eq!(
-            error(&in_provider("jwks", value.clone())).0,
-            path,
-            "{value}"
-        );
+        assert_eq!(error(&in_provider("jwks", value.clone())).0, path, "{value}");
     }
-    assert_eq!(
-        oauth(&in_provider("clockSkew", json!("0s"))).providers[0].clock_skew,
-        Duration::ZERO
-    );
+    assert_eq!(oauth(&in_provider("clockSkew", json!("0s"))).providers[0].clock_skew, Duration::ZERO);
 }
 
 #[test]
@@ -1107,40 +702,18 @@ fn claims_go_into_headers_of_their_own() {
         ("a b", "a token"),
     ] {
         let document = in_provider("claimsToHeaders", entry(json!("b"), header));
-        refused_at(
-            &document,
-            "auth.oauth.providers[0].claimsToHeaders[1].header",
-            part,
-        );
+        refused_at(&document, "auth.oauth.providers[0].claimsToHeaders[1].header", part);
     }
-    for claim in [
-        json!(""),
-        json!("."),
-        json!("a."),
-        json!(".a"),
-        json!("a..b"),
-        json!([]),
-        json!(7),
-        json!({"a": 1}),
-    ] {
+    for claim in
+        [json!(""), json!("."), json!("a."), json!(".a"), json!("a..b"), json!([]), json!(7), json!({"a": 1})]
+    {
         let document = in_provider("claimsToHeaders", entry(claim, "x-b"));
-        refused_at(
-            &document,
-            "auth.oauth.providers[0].claimsToHeaders[1].claim",
-            "a claim",
-        );
+        refused_at(&document, "auth.oauth.providers[0].claimsToHeaders[1].claim", "a claim");
     }
     let document = in_provider("claimsToHeaders", entry(json!(["a", ""]), "x-b"));
-    refused_at(
-        &document,
-        "auth.oauth.providers[0].claimsToHeaders[1].claim[1]",
-        "member name",
-    );
+    refused_at(&document, "auth.oauth.providers[0].claimsToHeaders[1].claim[1]", "member name");
     let document = in_provider("claimsToHeaders", json!([{}]));
-    let found: Vec<String> = errors(&document)
-        .into_iter()
-        .map(|error| error.path)
-        .collect();
+    let found: Vec<String> = errors(&document).into_iter().map(|error| error.path).collect();
     assert_eq!(
         found,
         [
@@ -1153,70 +726,27 @@ fn claims_go_into_headers_of_their_own() {
 #[test]
 fn required_scopes_are_a_list_or_rules() {
     let all = oauth(&in_oauth("requiredScopes", json!(["a", "b"]))).required_scopes;
-    assert_eq!(
-        all,
-        RequiredScopes::All(vec!["a".to_owned(), "b".to_owned()])
-    );
+    assert_eq!(all, RequiredScopes::All(vec!["a".to_owned(), "b".to_owned()]));
     let at = |rest: &str| format!("auth.oauth.requiredScopes{rest}");
     for (value, path, part) in [
         (json!("a"), at(""), "a list"),
         (json!({"scopes": ["a"]}), at(""), "a list"),
-        (
-            json!(["a", {"scopes": ["b"]}]),
-            at(""),
-            "either scopes or rules",
-        ),
+        (json!(["a", {"scopes": ["b"]}]), at(""), "either scopes or rules"),
         (json!(["a", "a"]), at("[1]"), "once"),
         (json!(["a b"]), at("[0]"), "one scope"),
         (json!(["a\\b"]), at("[0]"), "one scope"),
         (json!(["a\"b"]), at("[0]"), "one scope"),
         (json!(["\u{fc}"]), at("[0]"), "one scope"),
         (json!([{"methods": ["GET"]}]), at("[0].scopes"), "nothing"),
-        (
-            json!([{"methods": ["GET"], "scopes": null}]),
-            at("[0].scopes"),
-            "nothing",
-        ),
-        (
-            json!([{"methods": ["get"], "scopes": []}]),
-            at("[0].methods[0]"),
-            "upper case",
-        ),
-        (
-            json!([{"methods": ["GET", "GET"], "scopes": []}]),
-            at("[0].methods[1]"),
-            "once",
-        ),
-        (
-            json!([{"methods": [], "scopes": []}]),
-            at("[0].methods"),
-            "at least one",
-        ),
-        (
-            json!([{"methods": null, "scopes": []}]),
-            at("[0].methods"),
-            "a list",
-        ),
-        (
-            json!([{"paths": [], "scopes": []}]),
-            at("[0].paths"),
-            "at least one",
-        ),
-        (
-            json!([{"paths": null, "scopes": []}]),
-            at("[0].paths"),
-            "a list",
-        ),
-        (
-            json!([{"paths": ["v1"], "scopes": []}]),
-            at("[0].paths[0]"),
-            "starts with /",
-        ),
-        (
-            json!([{"paths": ["/v1/*/x"], "scopes": []}]),
-            at("[0].paths[0]"),
-            "glob",
-        ),
+        (json!([{"methods": ["GET"], "scopes": null}]), at("[0].scopes"), "nothing"),
+        (json!([{"methods": ["get"], "scopes": []}]), at("[0].methods[0]"), "upper case"),
+        (json!([{"methods": ["GET", "GET"], "scopes": []}]), at("[0].methods[1]"), "once"),
+        (json!([{"methods": [], "scopes": []}]), at("[0].methods"), "at least one"),
+        (json!([{"methods": null, "scopes": []}]), at("[0].methods"), "a list"),
+        (json!([{"paths": [], "scopes": []}]), at("[0].paths"), "at least one"),
+        (json!([{"paths": null, "scopes": []}]), at("[0].paths"), "a list"),
+        (json!([{"paths": ["v1"], "scopes": []}]), at("[0].paths[0]"), "starts with /"),
+        (json!([{"paths": ["/v1/*/x"], "scopes": []}]), at("[0].paths[0]"), "glob"),
     ] {
         refused_at(&in_oauth("requiredScopes", value), &path, part);
     }
@@ -1224,20 +754,11 @@ fn required_scopes_are_a_list_or_rules() {
 
 #[test]
 fn cors_origins_are_serialised_origins() {
-    let cors = oauth(&in_oauth("cors", json!({"allowOrigins": ["*"]})))
-        .cors
-        .unwrap();
+    let cors = oauth(&in_oauth("cors", json!({"allowOrigins": ["*"]}))).cors.unwrap();
     assert_eq!(cors.allow_methods, ["GET", "HEAD", "OPTIONS"]);
-    assert_eq!(
-        cors.allow_headers,
-        ["Authorization", "Content-Type", "MCP-Protocol-Version"]
-    );
+    assert_eq!(cors.allow_headers, ["Authorization", "Content-Type", "MCP-Protocol-Version"]);
     assert_eq!(cors.max_age, Duration::from_secs(600));
-    refused_at(
-        &in_oauth("cors", json!({})),
-        "auth.oauth.cors.allowOrigins",
-        "nothing",
-    );
+    refused_at(&in_oauth("cors", json!({})), "auth.oauth.cors.allowOrigins", "nothing");
     refused_at(
         &in_oauth("cors", json!({"allowOrigins": []})),
         "auth.oauth.cors.allowOrigins",
@@ -1255,47 +776,21 @@ fn cors_origins_are_serialised_origins() {
         "*",
         "",
     ] {
-        let document = in_oauth(
-            "cors",
-            json!({"allowOrigins": ["https://a.example", origin]}),
-        );
-        assert_eq!(
-            error(&document).0,
-            "auth.oauth.cors.allowOrigins[1]",
-            "{origin}"
-        );
+        let document = in_oauth("cors", json!({"allowOrigins": ["https://a.example", origin]}));
+        assert_eq!(error(&document).0, "auth.oauth.cors.allowOrigins[1]", "{origin}");
     }
-    let document = in_oauth(
-        "cors",
-        json!({"allowOrigins": ["*"], "allowHeaders": ["a\r\nb"]}),
-    );
+    let document = in_oauth("cors", json!({"allowOrigins": ["*"], "allowHeaders": ["a\r\nb"]}));
     assert_eq!(error(&document).0, "auth.oauth.cors.allowHeaders[0]");
 }
 
 #[test]
 fn scopes_and_realm_fit_a_challenge() {
     for value in ["a\u{fc}", "a\nb", ""] {
-        assert_eq!(
-            error(&in_oauth("realm", json!(value))).0,
-            "auth.oauth.realm"
-        );
+        assert_eq!(error(&in_oauth("realm", json!(value))).0, "auth.oauth.realm");
     }
-    assert_eq!(
-        oauth(&in_oauth("realm", json!("a \"b\" \\")))
-            .resource
-            .realm,
-        "a \"b\" \\"
-    );
-    assert_eq!(
-        error(&in_oauth("scopesSupported", json!(["a b"]))).0,
-        "auth.oauth.scopesSupported[0]"
-    );
-    assert!(
-        oauth(&in_oauth("scopesSupported", json!([])))
-            .resource
-            .scopes_supported
-            .is_empty()
-    );
+    assert_eq!(oauth(&in_oauth("realm", json!("a \"b\" \\"))).resource.realm, "a \"b\" \\");
+    assert_eq!(error(&in_oauth("scopesSupported", json!(["a b"]))).0, "auth.oauth.scopesSupported[0]");
+    assert!(oauth(&in_oauth("scopesSupported", json!([]))).resource.scopes_supported.is_empty());
 }
 
 #[test]
@@ -1317,14 +812,7 @@ fn the_filter_object_is_read_for_proxies_only() {
     let filter = load_filter(&document, &SECURE).unwrap().filter;
     assert_eq!(filter.upstream_template, "outbound|{port}||{host}");
     assert_eq!(filter.upstream_overrides[0].purpose, Some(Purpose::Keys));
-    assert_eq!(
-        filter.upstream_overrides[1]
-            .origin
-            .as_ref()
-            .unwrap()
-            .origin(),
-        "https://keys.example:8443"
-    );
+    assert_eq!(filter.upstream_overrides[1].origin.as_ref().unwrap().origin(), "https://keys.example:8443");
     assert!(filter.shared_data);
     assert_eq!(filter.callout_timeout, Duration::from_millis(500));
     assert!(Policy::from_document(&with("/filter", json!(7)), &SECURE).is_ok());
@@ -1333,22 +821,10 @@ fn the_filter_object_is_read_for_proxies_only() {
         (json!({"sharedData": "true"}), "filter.sharedData"),
         (json!({"calloutTimeout": "0s"}), "filter.calloutTimeout"),
         (json!({"calloutTimeout": "61s"}), "filter.calloutTimeout"),
-        (
-            json!({"upstreams": {"template": ""}}),
-            "filter.upstreams.template",
-        ),
-        (
-            json!({"upstreams": {"template": "{hots}"}}),
-            "filter.upstreams.template",
-        ),
-        (
-            json!({"upstreams": {"template": "{host"}}),
-            "filter.upstreams.template",
-        ),
-        (
-            json!({"upstreams": {"template": "{{host}}"}}),
-            "filter.upstreams.template",
-        ),
+        (json!({"upstreams": {"template": ""}}), "filter.upstreams.template"),
+        (json!({"upstreams": {"template": "{hots}"}}), "filter.upstreams.template"),
+        (json!({"upstreams": {"template": "{host"}}), "filter.upstreams.template"),
+        (json!({"upstreams": {"template": "{{host}}"}}), "filter.upstreams.template"),
         (
             json!({"upstreams": {"overrides": [{"provider": "keycloak"}]}}),
             "filter.upstreams.overrides[0].name",

@@ -1,12 +1,6 @@
 //! The registry's YAML, and the mission's own documents in it.
 #![cfg(feature = "yaml")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use registry_auth::config::{Environment, Loaded, WarningKind, yaml};
 use registry_auth::policy::{OauthPolicy, Policy};
@@ -14,8 +8,7 @@ use serde_json::json;
 
 fn load(text: &str) -> Loaded {
     let document = yaml::parse(text).unwrap_or_else(|errors| panic!("{errors}"));
-    Policy::from_document(&document, &Environment::default())
-        .unwrap_or_else(|errors| panic!("{errors}"))
+    Policy::from_document(&document, &Environment::default()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn oauth(text: &str) -> OauthPolicy {
@@ -35,52 +28,31 @@ fn every_seed_document_loads() {
     ] {
         assert_eq!(oauth(text).providers.len(), providers);
     }
-    assert!(matches!(
-        load(include_str!("seed/anonymous.yaml")).policy,
-        Policy::Anonymous
-    ));
+    assert!(matches!(load(include_str!("seed/anonymous.yaml")).policy, Policy::Anonymous));
 }
 
 #[test]
 fn the_complete_example_means_what_it_says() {
     let text = include_str!("seed/complete.yaml");
-    assert!(
-        load(text).warnings.is_empty(),
-        "a client without introspectionUrl is no fault"
-    );
+    assert!(load(text).warnings.is_empty(), "a client without introspectionUrl is no fault");
     let policy = oauth(text);
-    assert_eq!(
-        policy.resource.scopes_supported,
-        ["mcp-registry:read", "mcp-registry:write"]
-    );
-    assert!(
-        policy.public_paths.matches(b"/custom-health") && policy.public_paths.matches(b"/metrics")
-    );
+    assert_eq!(policy.resource.scopes_supported, ["mcp-registry:read", "mcp-registry:write"]);
+    assert!(policy.public_paths.matches(b"/custom-health") && policy.public_paths.matches(b"/metrics"));
     let production = &policy.providers[0];
     assert_eq!(production.client_id.as_deref(), Some("registry-client"));
-    assert_eq!(
-        production.client_secret_file.as_deref(),
-        Some("/etc/secrets/keycloak-secret")
-    );
-    assert_eq!(
-        production.ca_cert_path.as_deref(),
-        Some("/etc/ssl/certs/keycloak-ca.crt")
-    );
+    assert_eq!(production.client_secret_file.as_deref(), Some("/etc/secrets/keycloak-secret"));
+    assert_eq!(production.ca_cert_path.as_deref(), Some("/etc/ssl/certs/keycloak-ca.crt"));
     assert_eq!(policy.providers[1].audience, "registry-api-staging");
     let kubernetes = load(include_str!("seed/kubernetes.yaml"));
     assert_eq!(kubernetes.warnings[0].kind, WarningKind::PrivateAddresses);
     let google = oauth(include_str!("seed/opaque.yaml"));
-    assert_eq!(
-        google.providers[0].audience,
-        "407408718192.apps.googleusercontent.com"
-    );
+    assert_eq!(google.providers[0].audience, "407408718192.apps.googleusercontent.com");
 }
 
 #[test]
 fn scalars_are_yaml_1_2() {
     let value =
-        yaml::parse("a: yes\nb: true\nc: 0755\nd: 1_000\ne: 12\nf: null\ng: \"true\"\nh: ~\ni:\n")
-            .unwrap();
+        yaml::parse("a: yes\nb: true\nc: 0755\nd: 1_000\ne: 12\nf: null\ng: \"true\"\nh: ~\ni:\n").unwrap();
     let expected = json!({"a": "yes", "b": true, "c": "0755", "d": "1_000", "e": 12, "f": null, "g": "true", "h": null, "i": null});
     assert_eq!(value, expected);
 }
@@ -94,23 +66,14 @@ fn json_is_yaml() {
 #[test]
 fn anchors_and_merges_are_usable() {
     let value = yaml::parse("a: &a {x: 1}\nb: *a\nc:\n  <<: *a\n  y: 2\n").unwrap();
-    assert_eq!(
-        value,
-        json!({"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}})
-    );
+    assert_eq!(value, json!({"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}}));
 }
 
 #[test]
 fn faults_have_line_and_column() {
     for (text, place) in [
-        (
-            "auth:\n  mode: oauth\n  mode: anonymous\n",
-            "line 3, column 3",
-        ),
-        (
-            "auth: {mode: oauth, mode: anonymous}\n",
-            "line 1, column 21",
-        ),
+        ("auth:\n  mode: oauth\n  mode: anonymous\n", "line 3, column 3"),
+        ("auth: {mode: oauth, mode: anonymous}\n", "line 1, column 21"),
         ("auth:\n  mode: [oauth\n", "line"),
         ("auth:\n\tmode: oauth\n", "line 2"),
         ("auth: *nowhere\n", "line 1, column 7"),
@@ -133,25 +96,13 @@ fn faults_do_not_quote_the_document() {
         "password: *hunter2 hunter2\n",
     ] {
         let errors = yaml::parse(text).expect_err(text).to_string();
-        assert!(
-            !errors.contains(": hunter2") && !errors.contains("\"hunter2"),
-            "{errors}"
-        );
+        assert!(!errors.contains(": hunter2") && !errors.contains("\"hunter2"), "{errors}");
     }
 }
 
 #[test]
 fn only_a_mapping_is_a_document() {
-    for text in [
-        "",
-        "# nothing\n",
-        "---\n",
-        "null",
-        "[]",
-        "- auth",
-        "auth",
-        "42",
-    ] {
+    for text in ["", "# nothing\n", "---\n", "null", "[]", "- auth", "auth", "42"] {
         let errors = yaml::parse(text).expect_err(text).to_string();
         assert!(
             errors.contains("a mapping with the key auth") || errors.contains("YAML"),

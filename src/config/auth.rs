@@ -46,54 +46,40 @@ pub(super) fn read(root: &Map<String, Value>, context: &mut Context) -> Option<P
         })?,
     };
     if mode == "anonymous" {
-        for node in [auth.get("oauth"), auth.get("publicPaths")]
-            .into_iter()
-            .flatten()
-        {
+        for node in [auth.get("oauth"), auth.get("publicPaths")].into_iter().flatten() {
             context.warn(&node.path, WarningKind::IgnoredInAnonymousMode);
         }
         return Some(Policy::Anonymous);
     }
     let Some(oauth) = auth.get("oauth") else {
-        let others: Vec<&str> = root
-            .keys()
-            .map(String::as_str)
-            .filter(|key| *key != "auth")
-            .collect();
+        let others: Vec<&str> = root.keys().map(String::as_str).filter(|key| *key != "auth").collect();
         context.error(ConfigError {
             path: "auth.oauth".to_owned(),
             value: Some("nothing".to_owned()),
-            expected: "resourceUrl and providers (a registry without authentication says auth.mode: anonymous)".to_owned(),
+            expected:
+                "resourceUrl and providers (a registry without authentication says auth.mode: anonymous)"
+                    .to_owned(),
             nearest: if root.contains_key("auth") { None } else { misspelled_auth(&others) },
         });
         return None;
     };
     let oauth = oauth.object(OAUTH_KEYS, context)?;
-    read_oauth(&oauth, auth.get("publicPaths"), context)
-        .map(|policy| Policy::Oauth(Box::new(policy)))
+    read_oauth(&oauth, auth.get("publicPaths"), context).map(|policy| Policy::Oauth(Box::new(policy)))
 }
 
 /// Other top-level keys are the registry's; one that was meant to be `auth` should be named all the same.
 fn misspelled_auth(others: &[&str]) -> Option<String> {
-    others
-        .iter()
-        .find(|key| nearest(key, &["auth"]).is_some())
-        .map(|key| format!("auth instead of {key}"))
+    others.iter().find(|key| nearest(key, &["auth"]).is_some()).map(|key| format!("auth instead of {key}"))
 }
 
-fn read_oauth(
-    oauth: &Object<'_>,
-    outer: Option<Node<'_>>,
-    context: &mut Context,
-) -> Option<OauthPolicy> {
+fn read_oauth(oauth: &Object<'_>, outer: Option<Node<'_>>, context: &mut Context) -> Option<OauthPolicy> {
     // Everything is read before the first `?`, so that all errors are found.
     let resource = read_resource(oauth, context);
     let public_paths = read_public_paths(oauth.get("publicPaths"), outer, context);
     let providers = provider::read_all(oauth, context);
     let forward_token = optional(oauth.get("forwardToken"), |node| node.boolean(context));
-    let required_scopes = optional(oauth.get_strictly("requiredScopes"), |node| {
-        scopes::read_required(&node, context)
-    });
+    let required_scopes =
+        optional(oauth.get_strictly("requiredScopes"), |node| scopes::read_required(&node, context));
     let cors = optional(oauth.get("cors"), |node| cors::read(&node, context));
     let token_cache_size = read_token_cache(oauth, context);
     let introspection_cache = read_introspection_cache(oauth, context);
@@ -120,19 +106,13 @@ fn read_resource(oauth: &Object<'_>, context: &mut Context) -> Option<ResourcePo
         }
         printable.then(|| realm.to_owned())
     });
-    let scopes_supported = optional(oauth.get("scopesSupported"), |node| {
-        scopes::read_list(&node, context)
-    });
+    let scopes_supported = optional(oauth.get("scopesSupported"), |node| scopes::read_list(&node, context));
     let documentation = optional(oauth.get("resourceDocumentation"), |node| node.url(context));
     Some(ResourcePolicy {
         url: url?,
         realm: realm?.unwrap_or_else(|| "mcp-registry".to_owned()),
-        scopes_supported: scopes_supported?.unwrap_or_else(|| {
-            vec![
-                "mcp-registry:read".to_owned(),
-                "mcp-registry:write".to_owned(),
-            ]
-        }),
+        scopes_supported: scopes_supported?
+            .unwrap_or_else(|| vec!["mcp-registry:read".to_owned(), "mcp-registry:write".to_owned()]),
         documentation: documentation?,
     })
 }
@@ -153,10 +133,7 @@ fn read_public_paths(
             Some(paths)
         }
         (Some(_), Some(outer)) => {
-            outer.fail(
-                "publicPaths in one place only: they are under auth.oauth, too",
-                context,
-            );
+            outer.fail("publicPaths in one place only: they are under auth.oauth, too", context);
             None
         }
     }
@@ -167,9 +144,7 @@ pub(super) fn read_paths(node: &Node<'_>, context: &mut Context) -> Option<Publi
     let mut paths = PublicPaths::default();
     let mut sound = true;
     for node in node.list(1000, context)? {
-        let pushed = node
-            .text("a path that starts with /", context)
-            .map(|path| paths.push(path));
+        let pushed = node.text("a path that starts with /", context).map(|path| paths.push(path));
         if let Some(Err(error)) = pushed {
             node.fail(error, context);
         }
@@ -189,25 +164,16 @@ fn read_token_cache(oauth: &Object<'_>, context: &mut Context) -> Option<usize> 
     usize::try_from(size.flatten().unwrap_or(10_000)).ok()
 }
 
-fn read_introspection_cache(
-    oauth: &Object<'_>,
-    context: &mut Context,
-) -> Option<IntrospectionCachePolicy> {
+fn read_introspection_cache(oauth: &Object<'_>, context: &mut Context) -> Option<IntrospectionCachePolicy> {
     let default = IntrospectionCachePolicy::default();
     let Some(node) = oauth.get("introspectionCache") else {
         return Some(default);
     };
     let cache = node.object(&["ttl", "negativeTtl", "size"], context)?;
     let life = Duration::ZERO..=Duration::from_secs(3600);
-    let ttl = optional(cache.get("ttl"), |node| {
-        node.duration(life.clone(), context)
-    });
-    let negative_ttl = optional(cache.get("negativeTtl"), |node| {
-        node.duration(life, context)
-    });
-    let size = optional(cache.get("size"), |node| {
-        usize::try_from(node.integer(CACHE_SIZE, context)?).ok()
-    });
+    let ttl = optional(cache.get("ttl"), |node| node.duration(life.clone(), context));
+    let negative_ttl = optional(cache.get("negativeTtl"), |node| node.duration(life, context));
+    let size = optional(cache.get("size"), |node| usize::try_from(node.integer(CACHE_SIZE, context)?).ok());
     Some(IntrospectionCachePolicy {
         ttl: ttl?.unwrap_or(default.ttl),
         negative_ttl: negative_ttl?.unwrap_or(default.negative_ttl),

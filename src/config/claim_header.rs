@@ -35,29 +35,19 @@ fn read(node: &Node<'_>, earlier: &[ClaimHeader], context: &mut Context) -> Opti
                 return None;
             }
         };
-        if earlier
-            .iter()
-            .any(|earlier| same_name(earlier.header.as_bytes(), name.as_bytes()))
-        {
+        if earlier.iter().any(|earlier| same_name(earlier.header.as_bytes(), name.as_bytes())) {
             node.fail("each header once (_ and - are alike)", context);
             return None;
         }
         Some(name)
     });
-    Some(ClaimHeader {
-        claim: claim?,
-        header: header?,
-    })
+    Some(ClaimHeader { claim: claim?, header: header? })
 }
 
 fn read_claim(node: &Node<'_>, context: &mut Context) -> Option<Vec<String>> {
     let expected = "a claim: member names joined by dots, or a list of member names";
     if !node.is_list() {
-        let claim: Vec<String> = node
-            .text(expected, context)?
-            .split('.')
-            .map(str::to_owned)
-            .collect();
+        let claim: Vec<String> = node.text(expected, context)?.split('.').map(str::to_owned).collect();
         let sound = claim.len() <= MOST && claim.iter().all(|step| !step.is_empty());
         if !sound {
             node.fail(expected, context);
@@ -69,9 +59,7 @@ fn read_claim(node: &Node<'_>, context: &mut Context) -> Option<Vec<String>> {
         node.fail(expected, context);
         return None;
     }
-    let steps: Vec<Option<String>> = steps
-        .iter()
-        .map(|step| step.text("a member name", context).map(str::to_owned))
-        .collect();
+    let steps: Vec<Option<String>> =
+        steps.iter().map(|step| step.text("a member name", context).map(str::to_owned)).collect();
     steps.into_iter().collect()
 }

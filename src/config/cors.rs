@@ -11,26 +11,13 @@ use crate::policy::CorsPolicy;
 const MOST: usize = 100;
 
 pub(super) fn read(node: &Node<'_>, context: &mut Context) -> Option<CorsPolicy> {
-    let cors = node.object(
-        &["allowOrigins", "allowMethods", "allowHeaders", "maxAge"],
-        context,
-    )?;
-    let origins = cors.required(
-        "allowOrigins",
-        "the origins of web applications, or [\"*\"]",
-        context,
-    );
+    let cors = node.object(&["allowOrigins", "allowMethods", "allowHeaders", "maxAge"], context)?;
+    let origins = cors.required("allowOrigins", "the origins of web applications, or [\"*\"]", context);
     let origins = origins.and_then(|node| read_origins(&node, context));
-    let methods = optional(cors.get("allowMethods"), |node| {
-        read_methods(&node, context)
-    });
-    let headers = optional(cors.get("allowHeaders"), |node| {
-        read_headers(&node, context)
-    });
+    let methods = optional(cors.get("allowMethods"), |node| read_methods(&node, context));
+    let headers = optional(cors.get("allowHeaders"), |node| read_headers(&node, context));
     let day = Duration::from_secs(24 * 3600);
-    let max_age = optional(cors.get("maxAge"), |node| {
-        node.duration(Duration::ZERO..=day, context)
-    });
+    let max_age = optional(cors.get("maxAge"), |node| node.duration(Duration::ZERO..=day, context));
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Some(CorsPolicy {
         allow_origins: origins?,
@@ -49,10 +36,8 @@ fn read_origins(node: &Node<'_>, context: &mut Context) -> Option<Vec<String>> {
         return None;
     }
     let alone = elements.len() == 1;
-    let origins: Vec<Option<String>> = elements
-        .iter()
-        .map(|node| read_origin(node, alone, context))
-        .collect();
+    let origins: Vec<Option<String>> =
+        elements.iter().map(|node| read_origin(node, alone, context)).collect();
     origins.into_iter().collect()
 }
 
@@ -66,10 +51,7 @@ fn read_origin(node: &Node<'_>, alone: bool, context: &mut Context) -> Option<St
     }
     let origin = node.url(context)?.origin();
     if origin != text {
-        node.fail(
-            format_args!("an origin as browsers send it: {origin}"),
-            context,
-        );
+        node.fail(format_args!("an origin as browsers send it: {origin}"), context);
         return None;
     }
     Some(origin)

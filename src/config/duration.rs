@@ -23,10 +23,7 @@ pub(super) fn display(duration: Duration) -> String {
     [(60 * 60 * 1000, "h"), (60 * 1000, "m"), (1000, "s")]
         .into_iter()
         .find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit))
-        .map_or_else(
-            || format!("{millis}ms"),
-            |(unit, name)| format!("{}{name}", millis / unit),
-        )
+        .map_or_else(|| format!("{millis}ms"), |(unit, name)| format!("{}{name}", millis / unit))
 }
 
 #[cfg(test)]
@@ -35,14 +32,9 @@ mod tests {
 
     #[test]
     fn one_number_and_one_unit() {
-        for (text, millis) in [
-            ("500ms", 500),
-            ("0s", 0),
-            ("10s", 10_000),
-            ("5m", 300_000),
-            ("1h", 3_600_000),
-            ("007s", 7000),
-        ] {
+        for (text, millis) in
+            [("500ms", 500), ("0s", 0), ("10s", 10_000), ("5m", 300_000), ("1h", 3_600_000), ("007s", 7000)]
+        {
             assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
         }
     }

@@ -116,9 +116,7 @@ impl fmt::Display for Warning {
             WarningKind::PrivateAddresses => {
                 "this provider's requests may go to private and loopback addresses"
             }
-            WarningKind::PlainHttp => {
-                "plain http: keys and tokens travel unprotected, for development only"
-            }
+            WarningKind::PlainHttp => "plain http: keys and tokens travel unprotected, for development only",
             WarningKind::SeveralIntrospectingProviders => {
                 "more than one provider introspects: opaque tokens are shown to each in turn"
             }

@@ -9,8 +9,8 @@ pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str>
             let folded = fold(candidate);
             let distance = distance_with_swap(&word, &folded);
             let longest = word.len().max(folded.len());
-            let part = word.len() >= 3 && contains(&folded, &word)
-                || folded.len() >= 3 && contains(&word, &folded);
+            let part =
+                word.len() >= 3 && contains(&folded, &word) || folded.len() >= 3 && contains(&word, &folded);
             (part || distance <= (longest / 3).max(1)).then_some((distance, *candidate))
         })
         .min_by_key(|(distance, _)| *distance)
@@ -19,11 +19,7 @@ pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str>
 
 /// Bounded, so that a long key costs little.
 fn fold(word: &str) -> Vec<char> {
-    word.chars()
-        .filter(|c| !matches!(c, '_' | '-'))
-        .map(|c| c.to_ascii_lowercase())
-        .take(64)
-        .collect()
+    word.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).take(64).collect()
 }
 
 fn contains(word: &[char], part: &[char]) -> bool {

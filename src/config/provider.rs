@@ -39,18 +39,10 @@ pub(super) fn read_all(oauth: &Object<'_>, context: &mut Context) -> Option<Vec<
         return None;
     }
     let mut names: Vec<String> = Vec::new();
-    let providers: Vec<Option<Provider>> = nodes
-        .iter()
-        .map(|node| read(node, &mut names, context))
-        .collect();
+    let providers: Vec<Option<Provider>> = nodes.iter().map(|node| read(node, &mut names, context)).collect();
     context.provider_names = Some(names);
     let providers: Vec<Provider> = providers.into_iter().collect::<Option<_>>()?;
-    if providers
-        .iter()
-        .filter(|provider| provider.introspection_url.is_some())
-        .count()
-        > 1
-    {
+    if providers.iter().filter(|provider| provider.introspection_url.is_some()).count() > 1 {
         context.warn(&node.path, WarningKind::SeveralIntrospectingProviders);
     }
     Some(providers)
@@ -63,15 +55,13 @@ fn read(node: &Node<'_>, names: &mut Vec<String>, context: &mut Context) -> Opti
     let issuer = object.required("issuerUrl", "the issuer's URL", context);
     let issuer_url = issuer.as_ref().and_then(|node| read_issuer(node, context));
     let audience = object.required("audience", "the audience tokens are issued for", context);
-    let audience =
-        audience.and_then(|node| node.text("the audience tokens are issued for", context));
+    let audience = audience.and_then(|node| node.text("the audience tokens are issued for", context));
     let jwks_url = object.get("jwksUrl");
     let jwks = optional(jwks_url.as_ref(), |node| node.url(context));
     let introspection_url = object.get("introspectionUrl");
     let introspection = optional(introspection_url.as_ref(), |node| node.url(context));
-    let client_id = optional(object.get("clientId"), |node| {
-        node.text("an OAuth client ID", context).map(str::to_owned)
-    });
+    let client_id =
+        optional(object.get("clientId"), |node| node.text("an OAuth client ID", context).map(str::to_owned));
     let [client_secret_file, ca_cert_path, auth_token_file] =
         ["clientSecretFile", "caCertPath", "authTokenFile"].map(|key| {
             optional(object.get_hidden(key), |node| {
@@ -83,10 +73,7 @@ fn read(node: &Node<'_>, names: &mut Vec<String>, context: &mut Context) -> Opti
         let urls = [
             (issuer.as_ref(), issuer_url.as_ref()),
             (jwks_url.as_ref(), jwks.as_ref().and_then(Option::as_ref)),
-            (
-                introspection_url.as_ref(),
-                introspection.as_ref().and_then(Option::as_ref),
-            ),
+            (introspection_url.as_ref(), introspection.as_ref().and_then(Option::as_ref)),
         ];
         for (node, url) in urls {
             if let (Some(node), Some(url)) = (node, url) {
@@ -94,17 +81,14 @@ fn read(node: &Node<'_>, names: &mut Vec<String>, context: &mut Context) -> Opti
             }
         }
     }
-    let allowed_algorithms = optional(object.get_strictly("allowedAlgorithms"), |node| {
-        read_algorithms(&node, context)
-    });
+    let allowed_algorithms =
+        optional(object.get_strictly("allowedAlgorithms"), |node| read_algorithms(&node, context));
     let most_skew = Duration::from_secs(300);
-    let clock_skew = optional(object.get("clockSkew"), |node| {
-        node.duration(Duration::ZERO..=most_skew, context)
-    });
+    let clock_skew =
+        optional(object.get("clockSkew"), |node| node.duration(Duration::ZERO..=most_skew, context));
     let jwks_policy = optional(object.get("jwks"), |node| read_jwks(&node, context));
-    let claims_to_headers = optional(object.get("claimsToHeaders"), |node| {
-        claim_header::read_all(&node, context)
-    });
+    let claims_to_headers =
+        optional(object.get("claimsToHeaders"), |node| claim_header::read_all(&node, context));
     let provider = Provider {
         name: name?,
         issuer: issuer_url.as_ref()?.as_str().to_owned(),
@@ -117,11 +101,7 @@ fn read(node: &Node<'_>, names: &mut Vec<String>, context: &mut Context) -> Opti
         ca_cert_path: ca_cert_path?,
         auth_token_file: auth_token_file?,
         addresses: addresses?,
-        allow_http: if context.environment.insecure_http {
-            HttpRule::Anywhere
-        } else {
-            HttpRule::Loopback
-        },
+        allow_http: if context.environment.insecure_http { HttpRule::Anywhere } else { HttpRule::Loopback },
         allowed_algorithms: allowed_algorithms?.unwrap_or_else(|| Algorithm::ALL.to_vec()),
         clock_skew: clock_skew?.unwrap_or(Duration::from_secs(10)),
         jwks: jwks_policy?.unwrap_or_default(),
@@ -135,18 +115,12 @@ fn read(node: &Node<'_>, names: &mut Vec<String>, context: &mut Context) -> Opti
     Some(provider)
 }
 
-fn read_name(
-    object: &Object<'_>,
-    names: &mut Vec<String>,
-    context: &mut Context,
-) -> Option<String> {
+fn read_name(object: &Object<'_>, names: &mut Vec<String>, context: &mut Context) -> Option<String> {
     let expected = "a name of 1 to 64 letters, digits, dots, hyphens and underscores";
     let node = object.required("name", expected, context)?;
     let name = node.text(expected, context)?;
     if name.len() > 64
-        || !name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
     {
         node.fail(expected, context);
         return None;
@@ -170,11 +144,7 @@ fn read_issuer(node: &Node<'_>, context: &mut Context) -> Option<Url> {
 }
 
 /// SPEC C-5.
-fn read_addresses(
-    object: &Object<'_>,
-    issuer: Option<&Url>,
-    context: &mut Context,
-) -> Option<AddressRule> {
+fn read_addresses(object: &Object<'_>, issuer: Option<&Url>, context: &mut Context) -> Option<AddressRule> {
     let node = object.get("allowPrivateIP");
     let allow = match &node {
         Some(node) => node.boolean(context)?,
@@ -182,16 +152,10 @@ fn read_addresses(
     };
     let loopback_issuer = issuer.is_some_and(|issuer| issuer.host().is_loopback());
     if loopback_issuer {
-        context.warn(
-            &format!("{}.issuerUrl", object.path),
-            WarningKind::LoopbackIssuer,
-        );
+        context.warn(&format!("{}.issuerUrl", object.path), WarningKind::LoopbackIssuer);
     }
     if allow {
-        context.warn(
-            &format!("{}.allowPrivateIP", object.path),
-            WarningKind::PrivateAddresses,
-        );
+        context.warn(&format!("{}.allowPrivateIP", object.path), WarningKind::PrivateAddresses);
     }
     Some(match (allow, loopback_issuer) {
         (true, _) => AddressRule::Private,
@@ -215,22 +179,16 @@ fn read_algorithms(node: &Node<'_>, context: &mut Context) -> Option<Vec<Algorit
     let mut algorithms: Vec<Algorithm> = Vec::new();
     let mut sound = true;
     for node in nodes {
-        let algorithm = node
-            .text("a signature algorithm", context)
-            .and_then(|name| {
-                let algorithm = Algorithm::parse(name);
-                if algorithm.is_none() {
-                    node.fail_word(
-                        "a signature algorithm",
-                        &Algorithm::ALL.map(Algorithm::as_str),
-                        context,
-                    );
-                } else if algorithm.is_some_and(|algorithm| algorithms.contains(&algorithm)) {
-                    node.fail("each algorithm once", context);
-                    return None;
-                }
-                algorithm
-            });
+        let algorithm = node.text("a signature algorithm", context).and_then(|name| {
+            let algorithm = Algorithm::parse(name);
+            if algorithm.is_none() {
+                node.fail_word("a signature algorithm", &Algorithm::ALL.map(Algorithm::as_str), context);
+            } else if algorithm.is_some_and(|algorithm| algorithms.contains(&algorithm)) {
+                node.fail("each algorithm once", context);
+                return None;
+            }
+            algorithm
+        });
         sound &= algorithm.is_some();
         algorithms.extend(algorithm);
     }
@@ -239,32 +197,16 @@ fn read_algorithms(node: &Node<'_>, context: &mut Context) -> Option<Vec<Algorit
 
 /// SPEC J-8.
 fn read_jwks(node: &Node<'_>, context: &mut Context) -> Option<JwksPolicy> {
-    let keys = [
-        "minRefresh",
-        "maxAge",
-        "maxStale",
-        "unknownKidBurst",
-        "unknownKidInterval",
-    ];
+    let keys = ["minRefresh", "maxAge", "maxStale", "unknownKidBurst", "unknownKidInterval"];
     let object = node.object(&keys, context)?;
     let default = JwksPolicy::default();
     let day = Duration::from_secs(24 * 3600);
     let [least, hour] = [Duration::from_millis(100), Duration::from_secs(3600)];
-    let min_refresh = optional(object.get("minRefresh"), |node| {
-        node.duration(least..=day, context)
-    });
-    let max_age = optional(object.get("maxAge"), |node| {
-        node.duration(least..=day * 7, context)
-    });
-    let max_stale = optional(object.get("maxStale"), |node| {
-        node.duration(least..=day * 30, context)
-    });
-    let burst = optional(object.get("unknownKidBurst"), |node| {
-        node.integer(1..=100, context)
-    });
-    let interval = optional(object.get("unknownKidInterval"), |node| {
-        node.duration(least..=hour, context)
-    });
+    let min_refresh = optional(object.get("minRefresh"), |node| node.duration(least..=day, context));
+    let max_age = optional(object.get("maxAge"), |node| node.duration(least..=day * 7, context));
+    let max_stale = optional(object.get("maxStale"), |node| node.duration(least..=day * 30, context));
+    let burst = optional(object.get("unknownKidBurst"), |node| node.integer(1..=100, context));
+    let interval = optional(object.get("unknownKidInterval"), |node| node.duration(least..=hour, context));
     let policy = JwksPolicy {
         min_refresh: min_refresh?.unwrap_or(default.min_refresh),
         max_age: max_age?.unwrap_or(default.max_age),
@@ -274,10 +216,7 @@ fn read_jwks(node: &Node<'_>, context: &mut Context) -> Option<JwksPolicy> {
     };
     let ordered = policy.min_refresh <= policy.max_age && policy.max_age <= policy.max_stale;
     if !ordered {
-        node.fail(
-            "minRefresh (default 1m), maxAge (1h) and maxStale (24h) in rising order",
-            context,
-        );
+        node.fail("minRefresh (default 1m), maxAge (1h) and maxStale (24h) in rising order", context);
     }
     ordered.then_some(policy)
 }

@@ -22,12 +22,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) const fn new(environment: Environment) -> Self {
-        Self {
-            environment,
-            provider_names: None,
-            errors: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { environment, provider_names: None, errors: Vec::new(), warnings: Vec::new() }
     }
 
     pub(super) fn error(&mut self, error: ConfigError) {
@@ -35,10 +30,7 @@ impl Context {
     }
 
     pub(super) fn warn(&mut self, path: &str, kind: WarningKind) {
-        self.warnings.push(Warning {
-            path: path.to_owned(),
-            kind,
-        });
+        self.warnings.push(Warning { path: path.to_owned(), kind });
     }
 
     /// `read` is `None` only after an error; should that ever not hold, the document is still not accepted.
@@ -64,11 +56,7 @@ pub(super) struct Node<'v> {
 
 impl<'v> Node<'v> {
     pub(super) const fn new(path: String, value: &'v Value) -> Self {
-        Self {
-            path,
-            value,
-            shown: true,
-        }
+        Self { path, value, shown: true }
     }
 
     /// Notes that this value is not what it should be.
@@ -103,10 +91,7 @@ impl<'v> Node<'v> {
     /// A mapping that has no other keys than these.
     pub(super) fn object(&self, keys: &[&str], context: &mut Context) -> Option<Object<'v>> {
         let Some(map) = self.value.as_object() else {
-            self.fail(
-                format_args!("a mapping with the keys {}", keys.join(", ")),
-                context,
-            );
+            self.fail(format_args!("a mapping with the keys {}", keys.join(", ")), context);
             return None;
         };
         for key in map.keys().filter(|key| !keys.contains(&key.as_str())) {
@@ -114,15 +99,10 @@ impl<'v> Node<'v> {
                 path: join(&self.path, &printable(key)),
                 value: None,
                 expected: format!("one of the keys {}", keys.join(", ")),
-                nearest: nearest(key, keys)
-                    .map(str::to_owned)
-                    .or_else(|| elsewhere(key)),
+                nearest: nearest(key, keys).map(str::to_owned).or_else(|| elsewhere(key)),
             });
         }
-        Some(Object {
-            path: self.path.clone(),
-            map: Some(map),
-        })
+        Some(Object { path: self.path.clone(), map: Some(map) })
     }
 
     /// A list of at most `most` elements.
@@ -142,9 +122,8 @@ impl<'v> Node<'v> {
     /// A text that is not blank, without control characters and blanks around it.
     pub(super) fn text(&self, expected: &str, context: &mut Context) -> Option<&'v str> {
         let text = self.value.as_str();
-        let sound = text.filter(|text| {
-            !text.is_empty() && text.trim() == *text && !text.contains(char::is_control)
-        });
+        let sound =
+            text.filter(|text| !text.is_empty() && text.trim() == *text && !text.contains(char::is_control));
         if sound.is_none() {
             let hint = match self.value {
                 Value::Number(_) | Value::Bool(_) => " (in quotes)",
@@ -164,16 +143,10 @@ impl<'v> Node<'v> {
     }
 
     pub(super) fn integer(&self, range: RangeInclusive<u32>, context: &mut Context) -> Option<u32> {
-        let integer = self
-            .value
-            .as_u64()
-            .and_then(|integer| u32::try_from(integer).ok());
+        let integer = self.value.as_u64().and_then(|integer| u32::try_from(integer).ok());
         let sound = integer.filter(|integer| range.contains(integer));
         if sound.is_none() {
-            self.fail(
-                format_args!("a whole number from {} to {}", range.start(), range.end()),
-                context,
-            );
+            self.fail(format_args!("a whole number from {} to {}", range.start(), range.end()), context);
         }
         sound
     }
@@ -188,8 +161,7 @@ impl<'v> Node<'v> {
         if sound.is_none() {
             let [least, most] = [range.start(), range.end()].map(|bound| duration::display(*bound));
             let expected =
-                format_args!("a duration such as 500ms, 10s, 5m or 1h, from {least} to {most}")
-                    .to_string();
+                format_args!("a duration such as 500ms, 10s, 5m or 1h, from {least} to {most}").to_string();
             self.fail(expected, context);
         }
         sound
@@ -242,18 +214,10 @@ impl<'v> Object<'v> {
 
     /// A value that is not shown in errors: people put secrets where the name of a file belongs.
     pub(super) fn get_hidden(&self, key: &str) -> Option<Node<'v>> {
-        self.get(key).map(|node| Node {
-            shown: false,
-            ..node
-        })
+        self.get(key).map(|node| Node { shown: false, ..node })
     }
 
-    pub(super) fn required(
-        &self,
-        key: &str,
-        expected: &str,
-        context: &mut Context,
-    ) -> Option<Node<'v>> {
+    pub(super) fn required(&self, key: &str, expected: &str, context: &mut Context) -> Option<Node<'v>> {
         let node = self.get(key);
         if node.is_none() {
             context.error(missing(join(&self.path, key), expected));
@@ -263,10 +227,7 @@ impl<'v> Object<'v> {
 }
 
 /// Reads an optional value: `Some(None)` where it is not there, `None` after an error.
-pub(super) fn optional<N, T>(
-    node: Option<N>,
-    read: impl FnOnce(N) -> Option<T>,
-) -> Option<Option<T>> {
+pub(super) fn optional<N, T>(node: Option<N>, read: impl FnOnce(N) -> Option<T>) -> Option<Option<T>> {
     match node {
         None => Some(None),
         Some(node) => read(node).map(Some),
@@ -274,20 +235,11 @@ pub(super) fn optional<N, T>(
 }
 
 pub(super) fn missing(path: String, expected: &str) -> ConfigError {
-    ConfigError {
-        path,
-        value: Some("nothing".to_owned()),
-        expected: expected.to_owned(),
-        nearest: None,
-    }
+    ConfigError { path, value: Some("nothing".to_owned()), expected: expected.to_owned(), nearest: None }
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// Where else the key would be valid.
@@ -298,10 +250,7 @@ fn elsewhere(key: &str) -> Option<String> {
         ("auth.oauth.providers[]", provider::KEYS),
         ("filter", filter::KEYS),
     ];
-    places
-        .into_iter()
-        .find(|(_, keys)| keys.contains(&key))
-        .map(|(place, _)| format!("{place}.{key}"))
+    places.into_iter().find(|(_, keys)| keys.contains(&key)).map(|(place, _)| format!("{place}.{key}"))
 }
 
 /// The longest part of a value that is shown, in characters.
@@ -320,27 +269,16 @@ fn shown(value: &Value) -> String {
 
 /// Of a URL, neither user info nor query (SPEC C-3, L-1).
 fn without_secrets(text: &str) -> String {
-    let Some((scheme, rest)) = text
-        .split_once(':')
-        .filter(|(_, rest)| rest.starts_with('/'))
-    else {
+    let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| rest.starts_with('/')) else {
         return text.to_owned();
     };
-    let rest = rest
-        .rsplit_once('@')
-        .map_or(rest.to_owned(), |(_, rest)| format!("//\u{2026}@{rest}"));
-    let rest = rest
-        .split_once('?')
-        .map_or(rest.clone(), |(rest, _)| format!("{rest}?\u{2026}"));
+    let rest = rest.rsplit_once('@').map_or(rest.to_owned(), |(_, rest)| format!("//\u{2026}@{rest}"));
+    let rest = rest.split_once('?').map_or(rest.clone(), |(rest, _)| format!("{rest}?\u{2026}"));
     format!("{scheme}:{rest}")
 }
 
 fn printable(text: &str) -> String {
-    let mut printable: String = text
-        .chars()
-        .take(SHOWN)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut printable: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(SHOWN).is_some() {
         printable.push('\u{2026}');
     }

@@ -16,10 +16,7 @@ pub(super) fn read_list(node: &Node<'_>, context: &mut Context) -> Option<Vec<St
         let scope = node.text("a scope", context).filter(|scope| {
             let fits = scope.bytes().all(is_scope_byte);
             if !fits {
-                node.fail(
-                    "one scope: printable ASCII characters without blanks, \" and \\",
-                    context,
-                );
+                node.fail("one scope: printable ASCII characters without blanks, \" and \\", context);
             } else if scopes.iter().any(|known| known == scope) {
                 node.fail("each scope once", context);
                 return false;
@@ -54,14 +51,8 @@ pub(super) fn read_required(node: &Node<'_>, context: &mut Context) -> Option<Re
         node.fail("either scopes or rules in one list", context);
         return None;
     }
-    let rules: Vec<Option<ScopeRule>> = elements
-        .iter()
-        .map(|node| read_rule(node, context))
-        .collect();
-    rules
-        .into_iter()
-        .collect::<Option<Vec<ScopeRule>>>()
-        .map(RequiredScopes::Rules)
+    let rules: Vec<Option<ScopeRule>> = elements.iter().map(|node| read_rule(node, context)).collect();
+    rules.into_iter().collect::<Option<Vec<ScopeRule>>>().map(RequiredScopes::Rules)
 }
 
 fn read_rule(node: &Node<'_>, context: &mut Context) -> Option<ScopeRule> {
@@ -98,10 +89,8 @@ pub(super) fn read_methods(node: &Node<'_>, context: &mut Context) -> Option<Vec
     let mut sound = true;
     for node in node.list(50, context)? {
         let method = node.text("a method", context).filter(|method| {
-            let fits = method.len() <= 32
-                && method
-                    .bytes()
-                    .all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+            let fits =
+                method.len() <= 32 && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
             if !fits {
                 node.fail("a method in upper case, such as GET", context);
             } else if methods.iter().any(|known| known == method) {

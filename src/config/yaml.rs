@@ -36,13 +36,8 @@ pub fn parse(text: &str) -> Result<Value, ConfigErrors> {
         },
     };
     let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
-        let place = fault
-            .location()
-            .map(|place| format!("line {}, column {}", place.line(), place.column()));
-        error(
-            &place.unwrap_or_default(),
-            &format!("YAML: {}", fault.without_snippet()),
-        )
+        let place = fault.location().map(|place| format!("line {}, column {}", place.line(), place.column()));
+        error(&place.unwrap_or_default(), &format!("YAML: {}", fault.without_snippet()))
     })?;
     if value.is_object() {
         Ok(value)
@@ -52,10 +47,5 @@ pub fn parse(text: &str) -> Result<Value, ConfigErrors> {
 }
 
 fn error(place: &str, expected: &str) -> ConfigError {
-    ConfigError {
-        path: place.to_owned(),
-        value: None,
-        expected: expected.to_owned(),
-        nearest: None,
-    }
+    ConfigError { path: place.to_owned(), value: None, expected: expected.to_owned(), nearest: None }
 }

@@ -26,7 +26,11 @@ impl DispatchError {
 }
 
 /// Sends a fetch on its way; the number is told with its response.
-pub(super) fn dispatch(policy: &FilterPolicy, provider: &str, request: &FetchRequest) -> Result<u32, DispatchError> {
+pub(super) fn dispatch(
+    policy: &FilterPolicy,
+    provider: &str,
+    request: &FetchRequest,
+) -> Result<u32, DispatchError> {
     let upstream = upstream::name(policy, provider, request);
     let (authority, path) = (request.url.authority(), request.url.path_and_query());
     let headers = vec![
@@ -38,13 +42,18 @@ pub(super) fn dispatch(policy: &FilterPolicy, provider: &str, request: &FetchReq
         ("user-agent", concat!("registry-auth/", env!("CARGO_PKG_VERSION"))),
     ];
     // The SDK panics on statuses other than these; hosts give others only for headers without the four above, or outside of a context.
-    hostcalls::dispatch_http_call(&upstream, headers, None, Vec::new(), policy.callout_timeout).map_err(|status| {
-        let no_upstream = FetchError::NoUpstream { upstream: upstream.clone(), origin: request.url.origin() };
-        match status {
-            Status::BadArgument => DispatchError::Refused(no_upstream),
-            _ => DispatchError::NotReady(FetchError::Unreachable(format!("upstream {upstream:?} has no host, or too many requests are pending"))),
-        }
-    })
+    hostcalls::dispatch_http_call(&upstream, headers, None, Vec::new(), policy.callout_timeout).map_err(
+        |status| {
+            let no_upstream =
+                FetchError::NoUpstream { upstream: upstream.clone(), origin: request.url.origin() };
+            match status {
+                Status::BadArgument => DispatchError::Refused(no_upstream),
+                _ => DispatchError::NotReady(FetchError::Unreachable(format!(
+                    "upstream {upstream:?} has no host, or too many requests are pending"
+                ))),
+            }
+        },
+    )
 }
 
 /// Reads a callout's response. Hosts do not limit bodies.
@@ -62,8 +71,19 @@ fn read(request: &FetchRequest, headers: usize, body_size: usize) -> Result<Fetc
     let unreadable = |_| FetchError::Unreachable("the proxy did not hand the response over".to_owned());
     let map = host::header_pairs(Headers::CalloutResponse).map_err(unreadable)?;
     let pairs = host::pairs(&map).unwrap_or_default();
-    let value = |name: &str| pairs.iter().find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).and_then(|(_, value)| std::str::from_utf8(value).ok());
-    let status = value(":status").and_then(|status| status.parse().ok()).ok_or_else(|| FetchError::Unreachable("a response without status".to_owned()))?;
-    let body = if body_size == 0 { Vec::new() } else { host::buffer(Buffer::CalloutBody, body_size).map_err(unreadable)? };
+    let value = |name: &str| {
+        pairs
+            .iter()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+            .and_then(|(_, value)| std::str::from_utf8(value).ok())
+    };
+    let status = value(":status")
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(|| FetchError::Unreachable("a response without status".to_owned()))?;
+    let body = if body_size == 0 {
+        Vec::new()
+    } else {
+        host::buffer(Buffer::CalloutBody, body_size).map_err(unreadable)?
+    };
     Ok(FetchResponse { status, cache_control: value("cache-control").map(str::to_owned), body })
 }

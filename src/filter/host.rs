@@ -51,13 +51,37 @@ pub(super) enum Buffer {
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, length: usize) -> u32;
     fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-    fn proxy_get_buffer_bytes(buffer: u32, start: usize, length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        length: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_replace_header_map_value(map: u32, name: *const u8, name_length: usize, value: *const u8, value_length: usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_length: usize,
+        value: *const u8,
+        value_length: usize,
+    ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_length: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_length: usize, data: *mut *mut u8, size: *mut usize) -> u32;
-    fn proxy_get_shared_data(key: *const u8, key_length: usize, data: *mut *mut u8, size: *mut usize, cas: *mut u32) -> u32;
-    fn proxy_set_shared_data(key: *const u8, key_length: usize, value: *const u8, value_length: usize, cas: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_length: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_length: usize,
+        value: *const u8,
+        value_length: usize,
+        cas: u32,
+    ) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_set_effective_context(context_id: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_length: usize, id: *mut u32) -> u32;
@@ -118,7 +142,9 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Status> {
 /// Has ticks sent to the current root context.
 pub(super) fn set_tick_period(period: Duration) -> Result<(), Status> {
     // SAFETY: no pointers.
-    check(unsafe { proxy_set_tick_period_milliseconds(u32::try_from(period.as_millis()).unwrap_or(u32::MAX)) })
+    check(unsafe {
+        proxy_set_tick_period_milliseconds(u32::try_from(period.as_millis()).unwrap_or(u32::MAX))
+    })
 }
 
 /// Reads a buffer from its start.
@@ -136,7 +162,9 @@ pub(super) fn header_pairs(map: Headers) -> Result<Vec<u8>, Status> {
 /// Replaces all values of a header, or adds it.
 pub(super) fn replace_header(map: Headers, name: &str, value: &str) -> Result<(), Status> {
     // SAFETY: both strings outlive the call.
-    check(unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
+    check(unsafe {
+        proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
 }
 
 /// Removes all values of a header.
@@ -156,7 +184,8 @@ pub(super) fn property(path: &[&str]) -> Result<Vec<u8>, Status> {
 pub(super) fn shared_data(key: &str) -> Result<(Vec<u8>, u32), Status> {
     let mut cas = 0;
     // SAFETY: the string outlives the call, the out-parameters are valid for it.
-    let value = fetch(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas) })?;
+    let value =
+        fetch(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &mut cas) })?;
     Ok((value, cas))
 }
 
@@ -184,7 +213,16 @@ pub(super) fn send_local_response(status: u16, headers: &[(&str, &str)], body: &
     let body_start = if body.is_empty() { null() } else { body.as_ptr() };
     // SAFETY: headers and body outlive the call; no details are given.
     check(unsafe {
-        proxy_send_local_response(u32::from(status), null(), 0, body_start, body.len(), headers.as_ptr(), headers.len(), -1)
+        proxy_send_local_response(
+            u32::from(status),
+            null(),
+            0,
+            body_start,
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        )
     })
 }
 
@@ -245,7 +283,9 @@ fn take_u32(bytes: &[u8]) -> Option<(usize, &[u8])> {
 /// The reverse of [`pairs`]. Values are printable ASCII by then: hosts emit line breaks raw.
 fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
     let word = |length: usize| u32::try_from(length).unwrap_or(0).to_le_bytes();
-    let mut bytes = Vec::with_capacity(4 + pairs.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>());
+    let mut bytes = Vec::with_capacity(
+        4 + pairs.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>(),
+    );
     bytes.extend_from_slice(&word(pairs.len()));
     for (name, value) in pairs {
         bytes.extend_from_slice(&word(name.len()));

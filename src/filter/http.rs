@@ -25,7 +25,9 @@ impl Request {
 
     fn decide(&self, end_of_stream: bool) {
         let Some(worker) = &self.worker else { return respond(&unavailable(), &self.phase) };
-        let Ok(map) = host::header_pairs(Headers::Request) else { return respond(&unavailable(), &self.phase) };
+        let Ok(map) = host::header_pairs(Headers::Request) else {
+            return respond(&unavailable(), &self.phase);
+        };
         let Some(pairs) = host::pairs(&map) else { return respond(&unavailable(), &self.phase) };
         let pseudo = |name: &[u8]| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
         let head = RequestHead {
@@ -49,7 +51,8 @@ impl Request {
 
 impl Context for Request {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
-        let is_ours = self.worker.as_ref().is_some_and(|worker| worker.on_response(token, headers, body_size));
+        let is_ours =
+            self.worker.as_ref().is_some_and(|worker| worker.on_response(token, headers, body_size));
         // On some hosts, a callback that does nothing forwards the request.
         if !is_ours && self.phase.get() == Phase::Undecided {
             respond(&unavailable(), &self.phase);
@@ -73,7 +76,11 @@ impl HttpContext for Request {
         let Some(worker) = &self.worker else { return Action::Pause };
         let Ok(map) = host::header_pairs(Headers::RequestTrailers) else { return self.action() };
         let reserved = |(name, _): &(&[u8], &[u8])| worker.authenticator().is_reserved(name);
-        let names = host::pairs(&map).unwrap_or_default().into_iter().filter(reserved).map(|(name, _)| String::from_utf8_lossy(name).into_owned());
+        let names = host::pairs(&map)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(reserved)
+            .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
         remove_headers(Headers::RequestTrailers, &names.collect::<Vec<_>>());
         self.action()
     }

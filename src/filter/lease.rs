@@ -64,10 +64,14 @@ impl SharedKeyStore {
                 return Attempt::Busy;
             }
         }
-        let mine = Lease { until: now.plus(duration), owner: self.owner, failed: false, published: lease.published };
+        let mine =
+            Lease { until: now.plus(duration), owner: self.owner, failed: false, published: lease.published };
         match self.write(provider, mine, cas) {
             Ok(()) => Attempt::Acquired,
-            Err(Status::CAS_MISMATCH) if cas == ABSENT && host::shared_data(&self.lease_key(provider)) == Err(Status::NOT_FOUND) => {
+            Err(Status::CAS_MISMATCH)
+                if cas == ABSENT
+                    && host::shared_data(&self.lease_key(provider)) == Err(Status::NOT_FOUND) =>
+            {
                 // A host that wants zero for what is not there.
                 self.write(provider, mine, 0).map_or(Attempt::Busy, |()| Attempt::Acquired)
             }
@@ -93,12 +97,22 @@ impl SharedKeyStore {
 
     /// Ends the lease after a failure: nobody tries before `retry_at`.
     pub(super) fn fail(&self, provider: usize, retry_at: UnixTime) {
-        self.end(provider, |lease| Lease { until: retry_at, owner: 0, failed: true, published: lease.published });
+        self.end(provider, |lease| Lease {
+            until: retry_at,
+            owner: 0,
+            failed: true,
+            published: lease.published,
+        });
     }
 
     /// Ends the lease with nothing said.
     pub(super) fn release(&self, provider: usize) {
-        self.end(provider, |lease| Lease { until: UnixTime::EPOCH, owner: 0, failed: false, published: lease.published });
+        self.end(provider, |lease| Lease {
+            until: UnixTime::EPOCH,
+            owner: 0,
+            failed: false,
+            published: lease.published,
+        });
     }
 
     /// The published keys.
@@ -135,11 +149,6 @@ impl SharedKeyStore {
 }
 
 impl Lease {
-    /// Whether somebody fetches now.
-    pub(super) fn is_held(self, now: UnixTime) -> bool {
-        now < self.until && !self.failed
-    }
-
     /// Until when nobody tries, after a failure.
     pub(super) fn failed_until(self, now: UnixTime) -> Option<UnixTime> {
         (self.failed && now < self.until).then_some(self.until)

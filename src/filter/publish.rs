@@ -38,7 +38,9 @@ impl Publisher {
 
     fn record_key_ages(&self, authenticator: &Authenticator, now: UnixTime) {
         let mut ids = self.key_ages.borrow_mut();
-        for (number, (age, provider)) in authenticator.key_ages(now).zip(authenticator.providers()).enumerate() {
+        for (number, (age, provider)) in
+            authenticator.key_ages(now).zip(authenticator.providers()).enumerate()
+        {
             if ids.len() <= number {
                 let name = format!("registry_auth_key_age_seconds;provider={};", provider.name);
                 ids.push(host::define_metric(Metric::Gauge, &name).ok());
@@ -52,7 +54,10 @@ impl Publisher {
 
 fn publish(before: &mut Published, counter: &Counter, authenticator: &Authenticator) {
     if before.id.is_none() {
-        let provider = counter.provider.and_then(|number| authenticator.providers().get(number)).map_or("none", |provider| provider.name.as_str());
+        let provider = counter
+            .provider
+            .and_then(|number| authenticator.providers().get(number))
+            .map_or("none", |provider| provider.name.as_str());
         let outcome = counter.outcome.map(|outcome| format!("outcome={outcome};")).unwrap_or_default();
         let name = format!("registry_auth_{};provider={provider};{outcome}", counter.name);
         before.id = host::define_metric(Metric::Counter, &name).ok();

@@ -24,9 +24,6 @@ const TICKS_PER_FLUSH: u32 = 10;
 /// How deep a configuration may nest.
 const MAX_DEPTH: usize = 32;
 
-/// The environment variable of SPEC C-4.
-const INSECURE_HTTP: &str = "REGISTRY_AUTH_INSECURE_HTTP";
-
 /// The root context.
 pub(super) struct Root {
     context: u32,
@@ -41,9 +38,14 @@ impl Root {
 
     /// Reads the configuration. No side effects outside of this context: this runs in canary VMs, and for configurations that are then rejected.
     fn configure(&mut self, size: usize) -> Result<(), String> {
-        let bytes = host::buffer(Buffer::PluginConfiguration, size).map_err(|status| format!("the configuration cannot be read: {status:?}"))?;
-        let document = json::parse(&bytes, MAX_DEPTH).map_err(|error| format!("the configuration is not JSON: {error}"))?;
-        let environment = config::Environment { insecure_http: std::env::var(INSECURE_HTTP).is_ok_and(|value| value == "true") };
+        let bytes = host::buffer(Buffer::PluginConfiguration, size)
+            .map_err(|status| format!("the configuration cannot be read: {status:?}"))?;
+        let document = json::parse(&bytes, MAX_DEPTH)
+            .map_err(|error| format!("the configuration is not JSON: {error}"))?;
+        let environment = config::Environment {
+            insecure_http: std::env::var(config::Environment::INSECURE_HTTP)
+                .is_ok_and(|value| value == "true"),
+        };
         let loaded = config::load_filter(&document, &environment).map_err(|errors| errors.to_string())?;
         for warning in &loaded.warnings {
             log::warn!("{warning}");
@@ -54,7 +56,12 @@ impl Root {
         let store = loaded.filter.shared_data.then(|| SharedKeyStore::new(digest(&bytes), owner));
         // Refused by hosts without ticks, where everything works by requests alone.
         let has_ticks = host::set_tick_period(TICK).is_ok();
-        self.worker = Some(Rc::new(Worker::new(Authenticator::new(loaded.policy, environment), loaded.filter, store, has_ticks)));
+        self.worker = Some(Rc::new(Worker::new(
+            Authenticator::new(loaded.policy, environment),
+            loaded.filter,
+            store,
+            has_ticks,
+        )));
         Ok(())
     }
 }

@@ -75,7 +75,12 @@ struct Waiting {
 
 impl Worker {
     /// `store` where workers share keys; `has_ticks` where the host took a tick period.
-    pub(super) fn new(authenticator: Authenticator, policy: FilterPolicy, store: Option<SharedKeyStore>, has_ticks: bool) -> Self {
+    pub(super) fn new(
+        authenticator: Authenticator,
+        policy: FilterPolicy,
+        store: Option<SharedKeyStore>,
+        has_ticks: bool,
+    ) -> Self {
         Self {
             authenticator,
             policy,
@@ -277,15 +282,26 @@ impl Worker {
 
     fn dispatch(&self, refresh: &Refresh) -> Result<u32, DispatchError> {
         let request = refresh.request();
-        let provider = self.authenticator.providers().get(request.provider).map_or("", |provider| provider.name.as_str());
+        let provider = self
+            .authenticator
+            .providers()
+            .get(request.provider)
+            .map_or("", |provider| provider.name.as_str());
         callout::dispatch(&self.policy, provider, request)
     }
 
     /// Resumes every request that waits for this provider; `current` is the context whose callback this is.
     fn wake(&self, provider: usize, current: u32) {
         let others = self.can_resume_others.get() == Some(true);
-        let is_meant = |context: u32, waiting: &Waiting| waiting.provider == provider && (others || context == current);
-        let waiting: Vec<u32> = self.waiting.borrow().iter().filter(|(context, waiting)| is_meant(**context, waiting)).map(|(context, _)| *context).collect();
+        let is_meant =
+            |context: u32, waiting: &Waiting| waiting.provider == provider && (others || context == current);
+        let waiting: Vec<u32> = self
+            .waiting
+            .borrow()
+            .iter()
+            .filter(|(context, waiting)| is_meant(**context, waiting))
+            .map(|(context, _)| *context)
+            .collect();
         for context in waiting {
             self.wake_one(context, current);
         }
@@ -312,7 +328,12 @@ impl Worker {
         if self.can_resume_others.get() != Some(true) {
             return;
         }
-        let waiting: Vec<(u32, usize, bool)> = self.waiting.borrow().iter().map(|(context, waiting)| (*context, waiting.provider, now >= waiting.until)).collect();
+        let waiting: Vec<(u32, usize, bool)> = self
+            .waiting
+            .borrow()
+            .iter()
+            .map(|(context, waiting)| (*context, waiting.provider, now >= waiting.until))
+            .collect();
         for (context, provider, is_late) in waiting {
             if is_late && !self.owns_flight(context) {
                 if let Some(Waiting { pending, phase, .. }) = self.waiting.borrow_mut().remove(&context) {
@@ -328,7 +349,11 @@ impl Worker {
 
     /// A paused request's refresh is nobody's here: another worker's, or it was lost with its owner.
     fn refetch_for(&self, context: u32, root: u32, provider: usize, now: UnixTime) {
-        let Some(Need::Keys { cause, .. }) = self.waiting.borrow().get(&context).map(|waiting| waiting.pending.need().clone()) else { return };
+        let Some(Need::Keys { cause, .. }) =
+            self.waiting.borrow().get(&context).map(|waiting| waiting.pending.need().clone())
+        else {
+            return;
+        };
         match self.acquire(provider, now) {
             Attempt::Busy => {}
             Attempt::Failed(retry_at) => {
@@ -351,7 +376,9 @@ impl Worker {
             if self.is_flying(provider) || self.acquire(provider, now) != Attempt::Acquired {
                 continue;
             }
-            let Some(refresh) = self.authenticator.begin_refresh(provider, RefreshCause::Due, now) else { continue };
+            let Some(refresh) = self.authenticator.begin_refresh(provider, RefreshCause::Due, now) else {
+                continue;
+            };
             match self.dispatch(&refresh) {
                 Ok(token) => {
                     self.flights.borrow_mut().insert(token, Flight { owner: root, refresh });
@@ -388,12 +415,18 @@ impl Worker {
     }
 
     fn acquire(&self, provider: usize, now: UnixTime) -> Attempt {
-        let duration = self.policy.callout_timeout.saturating_mul(CALLOUTS_PER_REFRESH) + Duration::from_secs(1);
+        let duration =
+            self.policy.callout_timeout.saturating_mul(CALLOUTS_PER_REFRESH) + Duration::from_secs(1);
         self.store.as_ref().map_or(Attempt::Acquired, |store| store.acquire(provider, duration, now))
     }
 
     fn wait(&self, context: u32, phase: &Rc<Cell<Phase>>, pending: Pending, provider: usize, now: UnixTime) {
-        let waiting = Waiting { pending, phase: Rc::clone(phase), provider, until: now.plus(self.policy.callout_timeout) };
+        let waiting = Waiting {
+            pending,
+            phase: Rc::clone(phase),
+            provider,
+            until: now.plus(self.policy.callout_timeout),
+        };
         self.waiting.borrow_mut().insert(context, waiting);
     }
 
@@ -427,7 +460,9 @@ fn go_on(phase: &Cell<Phase>) {
 
 /// Changes the request's headers; false where the host did not.
 fn apply(authenticator: &Authenticator, forward: &Forward) -> bool {
-    let set = |(name, value): (&str, &str)| value.is_empty() || host::replace_header(Headers::Request, name, value).is_ok();
+    let set = |(name, value): (&str, &str)| {
+        value.is_empty() || host::replace_header(Headers::Request, name, value).is_ok()
+    };
     remove_headers(Headers::Request, &forward.remove)
         && (!forward.remove_authorization || host::remove_header(Headers::Request, "authorization").is_ok())
         && forward.identity.as_ref().is_none_or(|identity| authenticator.identity_headers(identity).all(set))
@@ -444,7 +479,8 @@ pub(super) fn remove_headers(map: Headers, names: &[String]) -> bool {
 /// Answers the current request.
 pub(super) fn respond(response: &LocalResponse, phase: &Cell<Phase>) {
     phase.set(Phase::Answered);
-    let headers: Vec<(&str, &str)> = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let headers: Vec<(&str, &str)> =
+        response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     if let Err(status) = host::send_local_response(response.status, &headers, &response.body) {
         log::error!("the proxy refused a response: {status:?}");
     }
