@@ -259,3 +259,6 @@ impl fmt::Debug for PublicKey {
         write!(f, "PublicKey({kind})")
     }
 }
+
+#[cfg(test)]
+mod tests;
