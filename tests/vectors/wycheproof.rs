@@ -1,7 +1,11 @@
 //! Project Wycheproof: `valid` verifies, `invalid` and `acceptable` do not. No key in these files is refused by our rules.
 
-use registry_auth::signature::{Algorithm, Curve, PublicKey, SignatureError};
-use serde_json::Value;
+use std::sync::Arc;
+
+use registry_auth::base64url;
+use registry_auth::jwk::Jwk;
+use registry_auth::signature::{Algorithm, PublicKey, SignatureError};
+use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -12,7 +16,8 @@ fn run(text: &str, algorithm: Algorithm, counts: [usize; 3]) {
     let file = data(text);
     let mut seen = [0; 3];
     for group in file["testGroups"].as_array().unwrap() {
-        let key = key(group, algorithm);
+        let jwk = key(group, algorithm);
+        let key = jwk.key();
         for test in group["tests"].as_array().unwrap() {
             let result = test["result"].as_str().unwrap();
             let (message, signature) = (hex(&test["msg"]), hex(&test["sig"]));
@@ -29,7 +34,7 @@ fn run(text: &str, algorithm: Algorithm, counts: [usize; 3]) {
                 .position(|known| *known == result)
                 .unwrap()] += 1;
             if result == "valid" {
-                only_as_it_is(&key, algorithm, &message, &signature);
+                only_as_it_is(key, algorithm, &message, &signature);
             }
         }
     }
@@ -62,39 +67,46 @@ fn only_as_it_is(key: &PublicKey, algorithm: Algorithm, message: &[u8], signatur
     }
 }
 
-/// From the group's own encoding; its JWK, where it has one, must be the same key and for this algorithm.
-fn key(group: &Value, algorithm: Algorithm) -> PublicKey {
-    let public = &group["publicKey"];
-    let jwk = ["publicKeyJwk", "keyJwk"]
+/// The group's key; the JWK of the file, where there is one, must be the same key and for this algorithm.
+fn key(group: &Value, algorithm: Algorithm) -> Arc<Jwk> {
+    let key = only_key(&jwk(group)).unwrap();
+    if let Some(theirs) = ["publicKeyJwk", "keyJwk"]
         .iter()
-        .find_map(|name| group.get(name));
-    if let Some(jwk) = jwk {
-        let jwk = only_key(jwk).unwrap();
-        assert!(jwk.fits(algorithm));
-        assert!(jwk.algorithm().is_none_or(|own| own == algorithm));
+        .find_map(|name| group.get(name))
+    {
+        let theirs = only_key(theirs).unwrap();
+        assert!(theirs.fits(algorithm));
+        assert_eq!(theirs.thumbprint(), key.thumbprint());
     }
-    match group["type"].as_str().unwrap() {
-        "RsassaPkcs1Verify" | "RsassaPssVerify" => {
-            PublicKey::rsa(&hex(&public["modulus"]), &hex(&public["publicExponent"]))
-        }
-        "EcdsaP1363Verify" => {
-            let curve = match public["curve"].as_str().unwrap() {
-                "secp256r1" => Curve::P256,
-                "secp384r1" => Curve::P384,
-                "secp521r1" => Curve::P521,
-                other => panic!("curve {other}"),
-            };
-            let point = hex(&public["uncompressed"]);
-            let (x, y) = point[1..].split_at(point.len() / 2);
-            PublicKey::ec(curve, x, y)
-        }
-        "EddsaVerify" => PublicKey::ed25519(&hex(&public["pk"])),
-        other => panic!("type {other}"),
-    }
-    .unwrap()
+    assert!(key.fits(algorithm));
+    key
 }
 
-fn hex(value: &Value) -> Vec<u8> {
+/// The group's key as a JWK, from its own encoding: some groups have no JWK.
+pub(crate) fn jwk(group: &Value) -> Value {
+    let public = &group["publicKey"];
+    let encoded = |bytes: &[u8]| base64url::encode(bytes);
+    match group["type"].as_str().unwrap() {
+        "RsassaPkcs1Verify" | "RsassaPssVerify" => {
+            json!({"kty": "RSA", "n": encoded(&hex(&public["modulus"])), "e": encoded(&hex(&public["publicExponent"]))})
+        }
+        "EcdsaP1363Verify" => {
+            let point = hex(&public["uncompressed"]);
+            let (x, y) = point[1..].split_at(point.len() / 2);
+            let curve = match public["curve"].as_str().unwrap() {
+                "secp256r1" => "P-256",
+                "secp384r1" => "P-384",
+                "secp521r1" => "P-521",
+                other => panic!("curve {other}"),
+            };
+            json!({"kty": "EC", "crv": curve, "x": encoded(x), "y": encoded(y)})
+        }
+        "EddsaVerify" => json!({"kty": "OKP", "crv": "Ed25519", "x": encoded(&hex(&public["pk"]))}),
+        other => panic!("type {other}"),
+    }
+}
+
+pub(crate) fn hex(value: &Value) -> Vec<u8> {
     let text = value.as_str().unwrap();
     (0..text.len())
         .step_by(2)
@@ -103,12 +115,22 @@ fn hex(value: &Value) -> Vec<u8> {
 }
 
 macro_rules! files {
-    ($($name:ident: $file:literal, $algorithm:ident, $counts:expr;)*) => {$(
-        #[test]
-        fn $name() {
-            run(include_str!(concat!("../jose/wycheproof/", $file)), Algorithm::$algorithm, $counts);
-        }
-    )*};
+    ($($name:ident: $file:literal, $algorithm:ident, $counts:expr;)*) => {
+        /// Text, algorithm, and the numbers of valid, invalid and acceptable tests.
+        pub(crate) const FILES: &[(&str, Algorithm, [usize; 3])] =
+            &[$((include_str!(concat!("../jose/wycheproof/", $file)), Algorithm::$algorithm, $counts)),*];
+
+        #[allow(non_camel_case_types)]
+        enum At { $($name),* }
+
+        $(
+            #[test]
+            fn $name() {
+                let (text, algorithm, counts) = FILES[At::$name as usize];
+                run(text, algorithm, counts);
+            }
+        )*
+    };
 }
 
 files! {
