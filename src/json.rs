@@ -112,6 +112,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 struct Strict {
     max_depth: usize,
     depth: usize,
+    /// Where the error is, innermost first: filled only on the way out.
     path: Vec<Step>,
     fault: Option<Fault>,
 }
@@ -189,14 +190,16 @@ impl<'de> Visitor<'de> for &mut Strict {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
         self.enter()?;
         let mut array = Vec::new();
-        self.path.push(Step::Index(0));
-        while let Some(element) = elements.next_element_seed(&mut *self)? {
-            array.push(element);
-            if let Some(last) = self.path.last_mut() {
-                *last = Step::Index(array.len());
+        loop {
+            match elements.next_element_seed(&mut *self) {
+                Ok(Some(element)) => array.push(element),
+                Ok(None) => break,
+                Err(error) => {
+                    self.path.push(Step::Index(array.len()));
+                    return Err(error);
+                }
             }
         }
-        self.path.pop();
         self.leave();
         Ok(Value::Array(array))
     }
@@ -205,13 +208,18 @@ impl<'de> Visitor<'de> for &mut Strict {
         self.enter()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            self.path.push(Step::Member(name.clone()));
             if object.contains_key(&name) {
                 self.fault = Some(Fault::Duplicate);
+                self.path.push(Step::Member(name));
                 return Err(A::Error::custom("duplicate member"));
             }
-            object.insert(name, members.next_value_seed(&mut *self)?);
-            self.path.pop();
+            match members.next_value_seed(&mut *self) {
+                Ok(value) => object.insert(name, value),
+                Err(error) => {
+                    self.path.push(Step::Member(name));
+                    return Err(error);
+                }
+            };
         }
         self.leave();
         Ok(Value::Object(object))
@@ -220,7 +228,7 @@ impl<'de> Visitor<'de> for &mut Strict {
 
 fn display_path(path: &[Step]) -> String {
     let mut shown = String::new();
-    for step in path {
+    for step in path.iter().rev() {
         match step {
             Step::Member(name) => {
                 if !shown.is_empty() {
