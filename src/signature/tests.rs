@@ -249,3 +249,28 @@ fn numbers_out_of_range_are_no_signatures() {
         );
     }
 }
+
+/// Case 2 of Chalkias, Garillot and Nikolaenko, "Taming the many EdDSAs" (SSR 2020): R of small order under a key of mixed order. RFC 8032's
+/// equation holds, with or without cofactor; a signature that does not bind its key and message is refused nevertheless.
+#[test]
+fn ed25519_signatures_with_a_small_r_are_refused() {
+    let hex = |text: &str| -> Vec<u8> {
+        text.as_bytes()
+            .chunks(2)
+            .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap())
+            .collect()
+    };
+    let key = PublicKey::ed25519(&hex(
+        "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+    ))
+    .unwrap();
+    let message = hex("aebf3f2601a0c8c5d39cc7d8911642f740b78168218da8471772b35f9d35b9ab");
+    let signature = hex(concat!(
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e"
+    ));
+    assert_eq!(
+        key.verify(Algorithm::EdDSA, &message, &signature),
+        Err(SignatureError::Invalid)
+    );
+}
