@@ -675,3 +675,6 @@ fn duplicate(scan: &Scan<'_>) -> String {
 fn oauthless_refusal(head: &RequestHead<'_>) -> LocalResponse {
     Challenges::new("", "").refuse(Cause::MalformedRequest, &[], head.method != b"HEAD")
 }
+
+#[cfg(test)]
+mod tests;

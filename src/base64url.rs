@@ -12,11 +12,13 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 /// Why bytes are not canonical base64url. Offsets are in bytes of the encoded input; the input itself is never repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base64Error {
-    /// A byte outside `A-Z a-z 0-9 - _`, padding and white space included.
+    /// A byte outside `A-Z a-z 0-9 - _`, white space included.
     InvalidByte {
         /// Where it is.
         offset: usize,
     },
+    /// Padding: JOSE has none (RFC 7515 §2).
+    Padded,
     /// No byte string has an encoding of this length.
     InvalidLength,
     /// The last character carries bits that no byte uses (RFC 4648 §3.5).
@@ -29,6 +31,7 @@ impl fmt::Display for Base64Error {
             Self::InvalidByte { offset } => {
                 write!(f, "not a base64url character at offset {offset}")
             }
+            Self::Padded => f.write_str("base64url with padding"),
             Self::InvalidLength => f.write_str("not a possible length of base64url"),
             Self::TrailingBits => {
                 f.write_str("not canonical base64url: bits are left over in the last character")
@@ -44,9 +47,8 @@ impl From<base64::DecodeError> for Base64Error {
         match error {
             base64::DecodeError::InvalidByte(offset, _) => Self::InvalidByte { offset },
             base64::DecodeError::InvalidLastSymbol(..) => Self::TrailingBits,
-            base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidPadding => {
-                Self::InvalidLength
-            }
+            base64::DecodeError::InvalidPadding => Self::Padded,
+            base64::DecodeError::InvalidLength(_) => Self::InvalidLength,
         }
     }
 }
@@ -109,7 +111,7 @@ mod tests {
 
     #[test]
     fn every_other_spelling_is_refused() {
-        assert_eq!(decode(b"Zg=="), Err(Base64Error::InvalidByte { offset: 2 }));
+        assert_eq!(decode(b"Zg=="), Err(Base64Error::Padded));
         assert_eq!(decode(b"+/+/"), Err(Base64Error::InvalidByte { offset: 0 }));
         assert_eq!(decode(b"Zm9v\n"), Err(Base64Error::InvalidByte { offset: 4 }));
         assert_eq!(decode(b" Zm9v"), Err(Base64Error::InvalidByte { offset: 0 }));

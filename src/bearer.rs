@@ -149,6 +149,9 @@ const fn is_whitespace(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     fn extract(values: &[&[u8]]) -> Result<Option<String>, BearerError> {

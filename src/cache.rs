@@ -161,6 +161,9 @@ impl Hasher for Half {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use serde_json::{Map, json};
 
     use super::*;

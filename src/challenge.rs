@@ -69,6 +69,9 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     fn challenge(realm: &str, cause: Cause, scopes: &[&str]) -> Option<String> {

@@ -171,6 +171,9 @@ fn unescape(high: Option<u8>, low: Option<u8>) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

@@ -49,6 +49,9 @@ pub fn requested_at(bytes: &[u8]) -> Option<UnixTime> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     #[test]

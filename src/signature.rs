@@ -255,3 +255,6 @@ impl fmt::Debug for PublicKey {
         write!(f, "PublicKey({kind})")
     }
 }
+
+#[cfg(test)]
+mod tests;

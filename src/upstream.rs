@@ -52,6 +52,9 @@ fn expand(template: &str, provider: &str, purpose: Purpose, host: &str, port: u1
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
     use crate::fetch::Document;
     use crate::url::Url;

@@ -370,6 +370,9 @@ fn without_terminating_slash(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
     use super::*;
 
     fn parse(text: &str) -> Url {
