@@ -39,15 +39,8 @@ impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax(error) => write!(f, "not JSON: {error}"),
-            Self::TooDeep {
-                limit,
-                line,
-                column,
-            } => {
-                write!(
-                    f,
-                    "JSON nested deeper than {limit} levels at line {line} column {column}"
-                )
+            Self::TooDeep { limit, line, column } => {
+                write!(f, "JSON nested deeper than {limit} levels at line {line} column {column}")
             }
             Self::DuplicateMember { path } => write!(f, "duplicate JSON member {path}"),
             Self::NotAnObject => f.write_str("not a JSON object"),
@@ -68,25 +61,15 @@ impl std::error::Error for JsonError {
 ///
 /// `serde_json` itself stops at 127 levels, so a greater `max_depth` means 127.
 pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
-    let mut strict = Strict {
-        max_depth,
-        depth: 0,
-        path: Vec::new(),
-        fault: None,
-    };
+    let mut strict = Strict { max_depth, depth: 0, path: Vec::new(), fault: None };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let parsed = (&mut strict)
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
+    let parsed =
+        (&mut strict).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     parsed.map_err(|error| match strict.fault {
-        Some(Fault::TooDeep) => JsonError::TooDeep {
-            limit: max_depth,
-            line: error.line(),
-            column: error.column(),
-        },
-        Some(Fault::Duplicate) => JsonError::DuplicateMember {
-            path: display_path(&strict.path),
-        },
+        Some(Fault::TooDeep) => {
+            JsonError::TooDeep { limit: max_depth, line: error.line(), column: error.column() }
+        }
+        Some(Fault::Duplicate) => JsonError::DuplicateMember { path: display_path(&strict.path) },
         None => JsonError::Syntax(error),
     })
 }
@@ -174,9 +157,7 @@ impl<'de> Visitor<'de> for &mut Strict {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {

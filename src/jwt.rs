@@ -226,7 +226,7 @@ mod tests {
         let standard = STANDARD.encode(r#"{"alg":"RS256","kid":"??>>~~"}"#);
         assert!(standard.contains(['+', '/']));
         assert_eq!(cause(&format!("{standard}.{claims}.{signature}")), Some(Cause::MalformedToken));
-        let trailing_bits = format!("{}h", URL_SAFE_NO_PAD.encode(header).strip_suffix('g').unwrap());
+        let trailing_bits = format!("{}B", URL_SAFE_NO_PAD.encode(header).strip_suffix('A').unwrap());
         assert_eq!(cause(&format!("{trailing_bits}.{claims}.{signature}")), Some(Cause::MalformedToken));
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
         assert_eq!(cause(&format!("{header}.{claims}=.{signature}")), Some(Cause::MalformedToken));

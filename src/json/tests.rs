@@ -16,10 +16,7 @@ fn nested(open: &str, close: &str, levels: usize) -> String {
 #[test]
 fn sound_documents_are_what_serde_json_makes_of_them() {
     let text = r#" {"a":[1,-2,3.5,1e3,true,false,null,"é\n\u00e9\ud83d\ude00"],"b":{"c":{}},"":18446744073709551615} "#;
-    assert_eq!(
-        parse_str(text).unwrap(),
-        serde_json::from_str::<Value>(text).unwrap()
-    );
+    assert_eq!(parse_str(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
     assert_eq!(parse_str("1e-999").unwrap(), json!(0.0));
 }
 
@@ -28,18 +25,12 @@ fn a_member_may_appear_once_whatever_its_spelling() {
     for (text, expected) in [
         (r#"{"a":1,"a":1}"#, "a"),
         (r#"{"alg":"RS256","\u0061lg":"none"}"#, "alg"),
-        (
-            r#"{"keys":[{},{"kid":"1","x":[],"kid":"2"}]}"#,
-            "keys[1].kid",
-        ),
+        (r#"{"keys":[{},{"kid":"1","x":[],"kid":"2"}]}"#, "keys[1].kid"),
         (r#"[[{"b":{"a":[0,{"c":0,"c":0}]}}]]"#, "[0][0].b.a[1].c"),
         (r#"{"a":{"b":1},"a":{"b":2}}"#, "a"),
     ] {
         let error = parse_str(text).unwrap_err();
-        assert!(
-            matches!(&error, JsonError::DuplicateMember { path } if path == expected),
-            "{text}: {error}"
-        );
+        assert!(matches!(&error, JsonError::DuplicateMember { path } if path == expected), "{text}: {error}");
     }
     assert!(parse_str(r#"{"a":{"a":{"a":[{"a":1},{"a":1}]}},"A":2}"#).is_ok());
 }
@@ -48,40 +39,21 @@ fn a_member_may_appear_once_whatever_its_spelling() {
 fn shown_names_are_short_and_cannot_break_a_log_line() {
     let text = format!(r#"{{"x\n{0}":1,"x\n{0}":2}}"#, "y".repeat(100));
     let shown = parse_str(&text).unwrap_err().to_string();
-    assert_eq!(
-        shown,
-        format!("duplicate JSON member x\\n{}…", "y".repeat(62))
-    );
+    assert_eq!(shown, format!("duplicate JSON member x\\n{}…", "y".repeat(62)));
 }
 
 #[test]
 fn nesting_is_bounded_and_a_megabyte_of_brackets_is_harmless() {
     assert!(parse_str(&nested("[", "]", 32)).is_ok());
     assert!(parse_str(&nested(r#"{"a":"#, "}", 32).replace(":}", ":0}")).is_ok());
-    for text in [
-        nested("[", "]", 33),
-        "[".repeat(1 << 20),
-        r#"{"a":"#.repeat(1 << 18),
-        r#"[{"a":"#.repeat(1 << 18),
-    ] {
-        assert!(matches!(
-            parse_str(&text),
-            Err(JsonError::TooDeep {
-                limit: 32,
-                line: 1,
-                ..
-            })
-        ));
+    for text in
+        [nested("[", "]", 33), "[".repeat(1 << 20), r#"{"a":"#.repeat(1 << 18), r#"[{"a":"#.repeat(1 << 18)]
+    {
+        assert!(matches!(parse_str(&text), Err(JsonError::TooDeep { limit: 32, line: 1, .. })));
     }
-    assert!(matches!(
-        parse(b"[]", 0),
-        Err(JsonError::TooDeep { limit: 0, .. })
-    ));
+    assert!(matches!(parse(b"[]", 0), Err(JsonError::TooDeep { limit: 0, .. })));
     assert!(parse(b"1", 0).is_ok());
-    assert!(matches!(
-        parse("[".repeat(1 << 20).as_bytes(), usize::MAX),
-        Err(JsonError::Syntax(_))
-    ));
+    assert!(matches!(parse("[".repeat(1 << 20).as_bytes(), usize::MAX), Err(JsonError::Syntax(_))));
     assert!(parse_str(&format!("[{}]", vec!["[]"; 1000].join(","))).is_ok());
 }
 
@@ -113,15 +85,9 @@ fn what_is_not_json_is_refused_with_its_place() {
         "/**/{}",
         "{}\0",
     ] {
-        assert!(
-            matches!(parse_str(text), Err(JsonError::Syntax(_))),
-            "{text:?}"
-        );
+        assert!(matches!(parse_str(text), Err(JsonError::Syntax(_))), "{text:?}");
     }
-    assert!(matches!(
-        parse(b"\"\xff\"", TOKEN_DEPTH),
-        Err(JsonError::Syntax(_))
-    ));
+    assert!(matches!(parse(b"\"\xff\"", TOKEN_DEPTH), Err(JsonError::Syntax(_))));
     assert_eq!(
         parse_str("{\n  \"a\": x}").unwrap_err().to_string(),
         "not JSON: expected value at line 2 column 8"
@@ -131,10 +97,7 @@ fn what_is_not_json_is_refused_with_its_place() {
 #[test]
 fn numbers_no_f64_holds_are_refused() {
     for text in ["1e999", "-1e999", r#"{"exp":1e400}"#, &"9".repeat(400)] {
-        assert!(
-            matches!(parse_str(text), Err(JsonError::Syntax(_))),
-            "{text}"
-        );
+        assert!(matches!(parse_str(text), Err(JsonError::Syntax(_))), "{text}");
     }
 }
 
@@ -155,12 +118,6 @@ fn errors_never_repeat_values() {
 fn only_objects_are_objects() {
     assert!(parse_object(b"{}", 1).unwrap().is_empty());
     for text in ["[]", "null", "\"{}\"", "1", "true"] {
-        assert!(
-            matches!(
-                parse_object(text.as_bytes(), 1),
-                Err(JsonError::NotAnObject)
-            ),
-            "{text}"
-        );
+        assert!(matches!(parse_object(text.as_bytes(), 1), Err(JsonError::NotAnObject)), "{text}");
     }
 }

@@ -23,9 +23,7 @@ fn okp() -> Value {
 
 /// `base` with members set, or removed where the value is null.
 fn with(base: Value, changes: Value) -> Value {
-    let (Value::Object(mut members), Value::Object(changes)) = (base, changes) else {
-        panic!("objects")
-    };
+    let (Value::Object(mut members), Value::Object(changes)) = (base, changes) else { panic!("objects") };
     for (name, value) in changes {
         match value {
             Value::Null => members.remove(&name),
@@ -41,10 +39,7 @@ fn parse(keys: &[Value]) -> JwkSet {
 
 fn one(key: Value) -> Result<Arc<Jwk>, String> {
     let set = parse(&[key]);
-    set.keys()
-        .first()
-        .cloned()
-        .ok_or_else(|| set.skipped()[0].reason.to_string())
+    set.keys().first().cloned().ok_or_else(|| set.skipped()[0].reason.to_string())
 }
 
 fn kids(keys: &[Arc<Jwk>]) -> Vec<&str> {
@@ -62,10 +57,7 @@ fn thumbprints_are_those_of_the_rfcs_however_a_key_is_decorated() {
         rsa(),
         json!({"n": base64url::encode(&[&[0, 0], &n[..]].concat()), "e": "AAEAAQ", "alg": null, "kid": null, "use": "sig"}),
     );
-    assert_eq!(
-        base64url::encode(one(padded).unwrap().thumbprint()),
-        rfc7638
-    );
+    assert_eq!(base64url::encode(one(padded).unwrap().thumbprint()), rfc7638);
     let set = parse(&[rsa(), ec()]);
     assert!(set.contains_thumbprint(set.keys()[1].thumbprint()));
     assert!(!set.contains_thumbprint(&[0; 32]));
@@ -75,20 +67,11 @@ fn thumbprints_are_those_of_the_rfcs_however_a_key_is_decorated() {
 fn keycloaks_signature_key_is_used_and_its_encryption_key_is_not() {
     let x509 = json!({"x5c": ["MIIClzCCAX8"], "x5t": "a", "x5t#S256": "b"});
     let set = parse(&[
-        with(
-            with(rsa(), x509.clone()),
-            json!({"kid": "sig", "use": "sig"}),
-        ),
-        with(
-            with(rsa(), x509),
-            json!({"kid": "enc", "use": "enc", "alg": "RSA-OAEP"}),
-        ),
+        with(with(rsa(), x509.clone()), json!({"kid": "sig", "use": "sig"})),
+        with(with(rsa(), x509), json!({"kid": "enc", "use": "enc", "alg": "RSA-OAEP"})),
         json!({"kty": "AKP", "kid": "ml-dsa", "alg": "ML-DSA-65", "pub": "AAAA"}),
         with(okp(), json!({"kid": "ed448", "crv": "Ed448"})),
-        with(
-            okp(),
-            json!({"kid": "ed25519", "use": "sig", "alg": "EdDSA"}),
-        ),
+        with(okp(), json!({"kid": "ed25519", "use": "sig", "alg": "EdDSA"})),
     ]);
     assert_eq!(kids(set.keys()), ["sig", "ed25519"]);
     let skipped: Vec<_> = set.skipped().iter().map(ToString::to_string).collect();
@@ -128,10 +111,7 @@ fn a_keys_own_alg_is_the_only_one_it_fits() {
         (with(okp(), json!({"alg": "Ed25519"})), Algorithm::EdDSA),
     ] {
         let key = one(key).unwrap();
-        let fitting: Vec<_> = Algorithm::ALL
-            .into_iter()
-            .filter(|algorithm| key.fits(*algorithm))
-            .collect();
+        let fitting: Vec<_> = Algorithm::ALL.into_iter().filter(|algorithm| key.fits(*algorithm)).collect();
         assert_eq!(fitting, [own]);
     }
 }
@@ -151,22 +131,10 @@ fn use_and_key_ops_are_honoured() {
         (json!({"use": ""}), r#"use is "", not "sig""#),
         (json!({"use": ["sig"]}), r#"malformed member "use""#),
         (json!({"key_ops": []}), r#"key_ops lacks "verify""#),
-        (
-            json!({"key_ops": ["sign", "Verify"]}),
-            r#"key_ops lacks "verify""#,
-        ),
-        (
-            json!({"key_ops": "verify"}),
-            r#"malformed member "key_ops""#,
-        ),
-        (
-            json!({"key_ops": ["verify", 1]}),
-            r#"malformed member "key_ops""#,
-        ),
-        (
-            json!({"use": "enc", "key_ops": ["verify"]}),
-            r#"use is "enc", not "sig""#,
-        ),
+        (json!({"key_ops": ["sign", "Verify"]}), r#"key_ops lacks "verify""#),
+        (json!({"key_ops": "verify"}), r#"malformed member "key_ops""#),
+        (json!({"key_ops": ["verify", 1]}), r#"malformed member "key_ops""#),
+        (json!({"use": "enc", "key_ops": ["verify"]}), r#"use is "enc", not "sig""#),
     ] {
         assert_eq!(one(with(rsa(), changes)).unwrap_err(), reason);
     }
@@ -181,12 +149,8 @@ fn published_secrets_are_not_trusted() {
     for member in ["p", "q", "dp", "dq", "qi", "oth", "k"] {
         assert_eq!(one(with(rsa(), json!({ member: 1 }))).unwrap_err(), private);
     }
-    let oct =
-        json!({"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T", "alg": "HS256"});
-    assert_eq!(
-        one(oct).unwrap_err(),
-        "a symmetric key does not belong in a public JWK Set"
-    );
+    let oct = json!({"kty": "oct", "k": "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T", "alg": "HS256"});
+    assert_eq!(one(oct).unwrap_err(), "a symmetric key does not belong in a public JWK Set");
 }
 
 #[test]
@@ -196,131 +160,49 @@ fn broken_keys_are_skipped_with_their_reason() {
         (json!([]), "not a JSON object"),
         (json!({}), r#"no member "kty""#),
         (json!({"kty": 1}), r#"malformed member "kty""#),
-        (
-            with(rsa(), json!({"kty": "rsa"})),
-            r#"kty "rsa" is not supported"#,
-        ),
+        (with(rsa(), json!({"kty": "rsa"})), r#"kty "rsa" is not supported"#),
         (with(rsa(), json!({"n": null})), r#"no member "n""#),
         (with(rsa(), json!({"n": 1})), r#"malformed member "n""#),
-        (
-            with(rsa(), json!({"e": "AQAB=="})),
-            r#"malformed member "e""#,
-        ),
+        (with(rsa(), json!({"e": "AQAB=="})), r#"malformed member "e""#),
         (with(rsa(), json!({"e": "AQ+/"})), r#"malformed member "e""#),
-        (
-            with(rsa(), json!({"e": ""})),
-            "RSA exponent is not an odd number from 3 to 2^33",
-        ),
-        (
-            with(rsa(), json!({"e": "AQ"})),
-            "RSA exponent is not an odd number from 3 to 2^33",
-        ),
-        (
-            with(rsa(), json!({"n": "AQAB"})),
-            "RSA modulus of 17 bits, not 2048 to 8192",
-        ),
+        (with(rsa(), json!({"e": ""})), "RSA exponent is not an odd number from 3 to 2^33"),
+        (with(rsa(), json!({"e": "AQ"})), "RSA exponent is not an odd number from 3 to 2^33"),
+        (with(rsa(), json!({"n": "AQAB"})), "RSA modulus of 17 bits, not 2048 to 8192"),
         (with(rsa(), json!({"kid": 7})), r#"malformed member "kid""#),
-        (
-            with(rsa(), json!({"alg": 256})),
-            r#"malformed member "alg""#,
-        ),
-        (
-            with(rsa(), json!({"alg": "RSA-OAEP-256"})),
-            r#"alg "RSA-OAEP-256" is not supported"#,
-        ),
-        (
-            with(rsa(), json!({"alg": "none"})),
-            r#"alg "none" is not supported"#,
-        ),
-        (
-            with(rsa(), json!({"alg": "HS256"})),
-            r#"alg "HS256" is not supported"#,
-        ),
-        (
-            with(rsa(), json!({"alg": "Ed25519"})),
-            r#"alg "Ed25519" is not supported"#,
-        ),
-        (
-            with(rsa(), json!({"alg": "ES256"})),
-            r#"alg "ES256" is not for this type of key"#,
-        ),
-        (
-            with(ec(), json!({"alg": "RS256"})),
-            r#"alg "RS256" is not for this type of key"#,
-        ),
-        (
-            with(ec(), json!({"alg": "ES384"})),
-            r#"alg "ES384" is not for this type of key"#,
-        ),
+        (with(rsa(), json!({"alg": 256})), r#"malformed member "alg""#),
+        (with(rsa(), json!({"alg": "RSA-OAEP-256"})), r#"alg "RSA-OAEP-256" is not supported"#),
+        (with(rsa(), json!({"alg": "none"})), r#"alg "none" is not supported"#),
+        (with(rsa(), json!({"alg": "HS256"})), r#"alg "HS256" is not supported"#),
+        (with(rsa(), json!({"alg": "Ed25519"})), r#"alg "Ed25519" is not supported"#),
+        (with(rsa(), json!({"alg": "ES256"})), r#"alg "ES256" is not for this type of key"#),
+        (with(ec(), json!({"alg": "RS256"})), r#"alg "RS256" is not for this type of key"#),
+        (with(ec(), json!({"alg": "ES384"})), r#"alg "ES384" is not for this type of key"#),
         (with(ec(), json!({"crv": null})), r#"no member "crv""#),
-        (
-            with(ec(), json!({"crv": "secp256k1", "alg": "ES256K"})),
-            r#"crv "secp256k1" is not supported"#,
-        ),
-        (
-            with(ec(), json!({"crv": "P-384"})),
-            "coordinate is not 48 bytes long",
-        ),
-        (
-            with(ec(), json!({"x": ec()["y"], "y": ec()["x"]})),
-            "point is not on the curve",
-        ),
-        (
-            with(okp(), json!({"crv": "X25519"})),
-            r#"crv "X25519" is not supported"#,
-        ),
-        (
-            with(okp(), json!({"crv": "P-256"})),
-            r#"crv "P-256" is not supported"#,
-        ),
-        (
-            with(okp(), json!({"alg": "Ed448"})),
-            r#"alg "Ed448" is not supported"#,
-        ),
-        (
-            with(okp(), json!({"x": "AQ"})),
-            "coordinate is not 32 bytes long",
-        ),
-        (
-            with(okp(), json!({"x": base64url::encode(&[0; 32])})),
-            "point has small order",
-        ),
+        (with(ec(), json!({"crv": "secp256k1", "alg": "ES256K"})), r#"crv "secp256k1" is not supported"#),
+        (with(ec(), json!({"crv": "P-384"})), "coordinate is not 48 bytes long"),
+        (with(ec(), json!({"x": ec()["y"], "y": ec()["x"]})), "point is not on the curve"),
+        (with(okp(), json!({"crv": "X25519"})), r#"crv "X25519" is not supported"#),
+        (with(okp(), json!({"crv": "P-256"})), r#"crv "P-256" is not supported"#),
+        (with(okp(), json!({"alg": "Ed448"})), r#"alg "Ed448" is not supported"#),
+        (with(okp(), json!({"x": "AQ"})), "coordinate is not 32 bytes long"),
+        (with(okp(), json!({"x": base64url::encode(&[0; 32])})), "point has small order"),
     ] {
         let set = parse(&[key.clone(), ec()]);
         assert_eq!(set.skipped().len(), 1, "{key}");
-        assert_eq!(
-            (set.skipped()[0].index, set.skipped()[0].reason.to_string()),
-            (0, reason.to_owned())
-        );
+        assert_eq!((set.skipped()[0].index, set.skipped()[0].reason.to_string()), (0, reason.to_owned()));
         assert_eq!(set.keys().len(), 1, "{key} costs us another key");
     }
 }
 
 #[test]
 fn a_key_that_is_ambiguous_or_too_deep_is_skipped_alone() {
-    let deep = format!(
-        r#"{{"kty":"RSA","x":{}{}}}"#,
-        "[".repeat(40),
-        "]".repeat(40)
-    );
+    let deep = format!(r#"{{"kty":"RSA","x":{}{}}}"#, "[".repeat(40), "]".repeat(40));
     let twice = r#"{"kty":"EC","kid":"a","\u006bid":"b"}"#;
-    let text = format!(
-        r#"{{"keys":[{deep},{twice},{{"kty":"RSA","n":1e999}},{}]}}"#,
-        ec()
-    );
+    let text = format!(r#"{{"keys":[{deep},{twice},{{"kty":"RSA","n":1e999}},{}]}}"#, ec());
     let set = JwkSet::parse(text.as_bytes()).unwrap();
-    let reasons: Vec<_> = set
-        .skipped()
-        .iter()
-        .map(|skipped| &skipped.reason)
-        .collect();
-    assert!(matches!(
-        reasons[0],
-        SkipReason::Json(JsonError::TooDeep { limit: 32, .. })
-    ));
-    assert!(
-        matches!(reasons[1], SkipReason::Json(JsonError::DuplicateMember { path }) if path == "kid")
-    );
+    let reasons: Vec<_> = set.skipped().iter().map(|skipped| &skipped.reason).collect();
+    assert!(matches!(reasons[0], SkipReason::Json(JsonError::TooDeep { limit: 32, .. })));
+    assert!(matches!(reasons[1], SkipReason::Json(JsonError::DuplicateMember { path }) if path == "kid"));
     assert!(matches!(reasons[2], SkipReason::Json(JsonError::Syntax(_))));
     assert_eq!(set.keys().len(), 1);
 }
@@ -340,23 +222,12 @@ fn what_is_no_jwk_set_is_an_error() {
         "{\"a\":1,\"a\":2,\"keys\":[]}",
         "{\"keys\":[],\"\\u006beys\":[]}",
     ] {
-        assert!(
-            matches!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::Json(_))),
-            "{text}"
-        );
+        assert!(matches!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::Json(_))), "{text}");
     }
     for text in ["{}", "{\"Keys\":[]}", "{\"error\":\"unauthorized\"}"] {
-        assert!(
-            matches!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::NoKeys)),
-            "{text}"
-        );
+        assert!(matches!(JwkSet::parse(text.as_bytes()), Err(JwkSetError::NoKeys)), "{text}");
     }
-    for text in [
-        "{\"keys\":{}}",
-        "{\"keys\":null}",
-        "{\"keys\":\"SECRET\"}",
-        "{\"keys\":1}",
-    ] {
+    for text in ["{\"keys\":{}}", "{\"keys\":null}", "{\"keys\":\"SECRET\"}", "{\"keys\":1}"] {
         let error = JwkSet::parse(text.as_bytes()).unwrap_err();
         assert!(matches!(error, JwkSetError::KeysNotAnArray), "{text}");
         assert!(!error.to_string().contains("SECRET"));
@@ -376,9 +247,7 @@ fn a_set_without_usable_keys_is_the_callers_to_judge() {
 #[test]
 fn of_many_keys_the_first_hundred_are_looked_at() {
     let numbered = |count: usize| {
-        (0..count)
-            .map(|index| with(okp(), json!({"kid": index.to_string()})))
-            .collect::<Vec<_>>()
+        (0..count).map(|index| with(okp(), json!({"kid": index.to_string()}))).collect::<Vec<_>>()
     };
     let set = parse(&numbered(100));
     assert_eq!((set.keys().len(), set.truncated()), (100, None));
@@ -389,23 +258,15 @@ fn of_many_keys_the_first_hundred_are_looked_at() {
 
 #[test]
 fn hostile_megabytes_are_harmless() {
-    for text in [
-        format!("{{\"keys\":{}", "[".repeat(1 << 20)),
-        format!("{{\"a\":{}", "{\"a\":".repeat(1 << 18)),
-    ] {
+    for text in
+        [format!("{{\"keys\":{}", "[".repeat(1 << 20)), format!("{{\"a\":{}", "{\"a\":".repeat(1 << 18))]
+    {
         assert!(JwkSet::parse(text.as_bytes()).is_err());
     }
     let text = format!("{{\"keys\":[{}0]}}", "0,".repeat(1 << 19));
     let set = JwkSet::parse(text.as_bytes()).unwrap();
-    assert_eq!(
-        (set.skipped().len(), set.truncated()),
-        (100, Some((1 << 19) + 1 - 100))
-    );
-    let text = format!(
-        "{{\"keys\":[{}{}]}}",
-        "[".repeat(1 << 19),
-        "]".repeat(1 << 19)
-    );
+    assert_eq!((set.skipped().len(), set.truncated()), (100, Some((1 << 19) + 1 - 100)));
+    let text = format!("{{\"keys\":[{}{}]}}", "[".repeat(1 << 19), "]".repeat(1 << 19));
     assert_eq!(JwkSet::parse(text.as_bytes()).unwrap().skipped().len(), 1);
 }
 
@@ -431,26 +292,17 @@ fn a_kid_selects_every_fitting_key_that_has_it() {
     ] {
         let selected = set.select(Some(kid), algorithm);
         assert_eq!(selected.len(), expected, "{kid} {algorithm}");
-        assert!(
-            selected
-                .iter()
-                .all(|jwk| jwk.kid() == Some(kid) && jwk.fits(algorithm))
-        );
+        assert!(selected.iter().all(|jwk| jwk.kid() == Some(kid) && jwk.fits(algorithm)));
     }
     assert!(set.contains_kid("a") && !set.contains_kid("A") && !set.contains_kid(""));
 }
 
 #[test]
 fn without_a_kid_the_first_four_fitting_keys_are_tried() {
-    let mut keys: Vec<_> = (0..3)
-        .map(|index| with(okp(), json!({"kid": format!("okp-{index}")})))
-        .collect();
+    let mut keys: Vec<_> = (0..3).map(|index| with(okp(), json!({"kid": format!("okp-{index}")}))).collect();
     keys.extend((0..6).map(|index| with(rsa(), json!({"kid": index.to_string()}))));
     let set = parse(&keys);
-    assert_eq!(
-        kids(&set.select(None, Algorithm::RS256)),
-        ["0", "1", "2", "3"]
-    );
+    assert_eq!(kids(&set.select(None, Algorithm::RS256)), ["0", "1", "2", "3"]);
     assert_eq!(set.select(None, Algorithm::EdDSA).len(), 3);
     assert!(set.select(None, Algorithm::RS512).is_empty());
 }

@@ -57,29 +57,17 @@ fn rsa_moduli_have_2048_to_8192_bits() {
         assert!(PublicKey::rsa(&odd(bits), &[3]).is_ok(), "{bits}");
     }
     for bits in [512, 1024, 2040, 2047, 8193, 16384] {
-        assert_eq!(
-            PublicKey::rsa(&odd(bits), &[3]).unwrap_err(),
-            KeyError::RsaModulusSize { bits }
-        );
+        assert_eq!(PublicKey::rsa(&odd(bits), &[3]).unwrap_err(), KeyError::RsaModulusSize { bits });
     }
     for n in [&[][..], &[0], &[0; 256], &[0; 4096]] {
-        assert_eq!(
-            PublicKey::rsa(n, &[3]).unwrap_err(),
-            KeyError::RsaModulusSize { bits: 0 }
-        );
+        assert_eq!(PublicKey::rsa(n, &[3]).unwrap_err(), KeyError::RsaModulusSize { bits: 0 });
     }
     let padded = [&[0; 300], &odd(2047)[..]].concat();
-    assert_eq!(
-        PublicKey::rsa(&padded, &[3]).unwrap_err(),
-        KeyError::RsaModulusSize { bits: 2047 }
-    );
+    assert_eq!(PublicKey::rsa(&padded, &[3]).unwrap_err(), KeyError::RsaModulusSize { bits: 2047 });
     assert!(PublicKey::rsa(&[&[0], &bytes(RSA_N)[..]].concat(), &[0, 1, 0, 1]).is_ok());
     let mut even = odd(2048);
     even[255] = 0xfe;
-    assert_eq!(
-        PublicKey::rsa(&even, &[3]).unwrap_err(),
-        KeyError::RsaModulusEven
-    );
+    assert_eq!(PublicKey::rsa(&even, &[3]).unwrap_err(), KeyError::RsaModulusEven);
 }
 
 #[test]
@@ -95,23 +83,10 @@ fn rsa_exponents_are_odd_and_from_3_to_2_to_the_33() {
     ] {
         assert!(PublicKey::rsa(&n, e).is_ok(), "{e:?}");
     }
-    for e in [
-        &[][..],
-        &[0],
-        &[1],
-        &[0, 1],
-        &[2],
-        &[4],
-        &[1, 0, 0],
-        &[2, 0, 0, 0, 1],
-        &[1, 0, 0, 0, 0, 0, 1],
-        &n,
-    ] {
-        assert_eq!(
-            PublicKey::rsa(&n, e).unwrap_err(),
-            KeyError::RsaExponent,
-            "{e:?}"
-        );
+    for e in
+        [&[][..], &[0], &[1], &[0, 1], &[2], &[4], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 0, 1], &n]
+    {
+        assert_eq!(PublicKey::rsa(&n, e).unwrap_err(), KeyError::RsaExponent, "{e:?}");
     }
 }
 
@@ -120,10 +95,7 @@ fn ec_points_are_on_their_curve_and_written_in_full() {
     let (x, y) = (bytes(P256_X), bytes(P256_Y));
     assert!(PublicKey::ec(Curve::P256, &x, &y).is_ok());
     for (curve, expected) in [(Curve::P384, 48), (Curve::P521, 66)] {
-        assert_eq!(
-            PublicKey::ec(curve, &x, &y).unwrap_err(),
-            KeyError::CoordinateLength { expected }
-        );
+        assert_eq!(PublicKey::ec(curve, &x, &y).unwrap_err(), KeyError::CoordinateLength { expected });
     }
     let length = KeyError::CoordinateLength { expected: 32 };
     for (x, y) in [
@@ -146,10 +118,7 @@ fn ec_points_are_on_their_curve_and_written_in_full() {
         (Curve::P521, vec![0; 66], vec![0; 66]),
         (Curve::P521, vec![0xff; 66], vec![0xff; 66]),
     ] {
-        assert_eq!(
-            PublicKey::ec(curve, &x, &y).unwrap_err(),
-            KeyError::NotOnCurve
-        );
+        assert_eq!(PublicKey::ec(curve, &x, &y).unwrap_err(), KeyError::NotOnCurve);
     }
 }
 
@@ -158,10 +127,7 @@ fn ed25519_points_are_canonical_and_of_large_order() {
     let x = bytes(ED25519_X);
     assert!(PublicKey::ed25519(&x).is_ok());
     for x in [&x[..31], &[&x[..], &[0]].concat(), &[]] {
-        assert_eq!(
-            PublicKey::ed25519(x).unwrap_err(),
-            KeyError::CoordinateLength { expected: 32 }
-        );
+        assert_eq!(PublicKey::ed25519(x).unwrap_err(), KeyError::CoordinateLength { expected: 32 });
     }
     let y = |low: u8, fill: u8, high: u8| {
         let mut point = [fill; 32];
@@ -170,11 +136,7 @@ fn ed25519_points_are_canonical_and_of_large_order() {
     };
     // y = 1 (the identity), y = 0, y = -1: orders 1, 4 and 2.
     for small in [y(1, 0, 0), y(0, 0, 0), y(0, 0, 0x80), y(0xec, 0xff, 0x7f)] {
-        assert_eq!(
-            PublicKey::ed25519(&small).unwrap_err(),
-            KeyError::SmallOrder,
-            "{small:?}"
-        );
+        assert_eq!(PublicKey::ed25519(&small).unwrap_err(), KeyError::SmallOrder, "{small:?}");
     }
     // No encoding from p = 2^255 - 19 upwards is a key, whatever it decodes to.
     for low in 0xed..=0xff {
@@ -183,10 +145,7 @@ fn ed25519_points_are_canonical_and_of_large_order() {
         }
     }
     // y = 2 is no point.
-    assert_eq!(
-        PublicKey::ed25519(&y(2, 0, 0)).unwrap_err(),
-        KeyError::NotOnCurve
-    );
+    assert_eq!(PublicKey::ed25519(&y(2, 0, 0)).unwrap_err(), KeyError::NotOnCurve);
 }
 
 #[test]
@@ -198,16 +157,8 @@ fn keys_support_the_algorithms_of_their_type_and_curve_only() {
             &[RS256, RS384, RS512, PS256, PS384, PS512][..],
             "RSA",
         ),
-        (
-            PublicKey::ec(Curve::P256, &bytes(P256_X), &bytes(P256_Y)).unwrap(),
-            &[ES256],
-            "P-256",
-        ),
-        (
-            PublicKey::ed25519(&bytes(ED25519_X)).unwrap(),
-            &[EdDSA],
-            "Ed25519",
-        ),
+        (PublicKey::ec(Curve::P256, &bytes(P256_X), &bytes(P256_Y)).unwrap(), &[ES256], "P-256"),
+        (PublicKey::ed25519(&bytes(ED25519_X)).unwrap(), &[EdDSA], "Ed25519"),
     ];
     for (key, own, name) in keys {
         assert_eq!(format!("{key:?}"), format!("PublicKey({name})"));
@@ -218,11 +169,7 @@ fn keys_support_the_algorithms_of_their_type_and_curve_only() {
             } else {
                 SignatureError::UnsupportedAlgorithm
             };
-            assert_eq!(
-                key.verify(algorithm, b"message", b"signature"),
-                Err(expected),
-                "{name} {algorithm}"
-            );
+            assert_eq!(key.verify(algorithm, b"message", b"signature"), Err(expected), "{name} {algorithm}");
         }
     }
 }
@@ -232,21 +179,12 @@ fn numbers_out_of_range_are_no_signatures() {
     let (n, message) = (bytes(RSA_N), b"message");
     let key = PublicKey::rsa(&n, &[1, 0, 1]).unwrap();
     for signature in [&n[..], &[0xff; 256], &[0; 256]] {
-        assert_eq!(
-            key.verify(Algorithm::RS256, message, signature),
-            Err(SignatureError::Invalid)
-        );
-        assert_eq!(
-            key.verify(Algorithm::PS256, message, signature),
-            Err(SignatureError::Invalid)
-        );
+        assert_eq!(key.verify(Algorithm::RS256, message, signature), Err(SignatureError::Invalid));
+        assert_eq!(key.verify(Algorithm::PS256, message, signature), Err(SignatureError::Invalid));
     }
     let key = PublicKey::ec(Curve::P256, &bytes(P256_X), &bytes(P256_Y)).unwrap();
     for signature in [[0; 64], [0xff; 64]] {
-        assert_eq!(
-            key.verify(Algorithm::ES256, message, &signature),
-            Err(SignatureError::Malformed)
-        );
+        assert_eq!(key.verify(Algorithm::ES256, message, &signature), Err(SignatureError::Malformed));
     }
 }
 
@@ -260,17 +198,12 @@ fn ed25519_signatures_with_a_small_r_are_refused() {
             .map(|digits| u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap())
             .collect()
     };
-    let key = PublicKey::ed25519(&hex(
-        "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
-    ))
-    .unwrap();
+    let key =
+        PublicKey::ed25519(&hex("f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43")).unwrap();
     let message = hex("aebf3f2601a0c8c5d39cc7d8911642f740b78168218da8471772b35f9d35b9ab");
     let signature = hex(concat!(
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
         "8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e"
     ));
-    assert_eq!(
-        key.verify(Algorithm::EdDSA, &message, &signature),
-        Err(SignatureError::Invalid)
-    );
+    assert_eq!(key.verify(Algorithm::EdDSA, &message, &signature), Err(SignatureError::Invalid));
 }

@@ -1,0 +1,556 @@
+//! The authenticator over time: key rotation, outages, recognised tokens. What a single request shows is in the table of cases (`envoy-test`).
+
+use std::time::Duration;
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Value, json};
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+use super::*;
+use crate::base64url;
+use crate::config;
+use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse};
+
+const ISSUER: &str = "https://idp.example.com/realms/a";
+const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// An identity provider whose keys and faults the test sets.
+#[derive(Default)]
+struct Idp {
+    published: Vec<u8>,
+    cache_control: Option<&'static str>,
+    fault: Option<FetchResult>,
+    asked: Vec<(Document, String)>,
+}
+
+impl Idp {
+    fn with_keys(published: &[u8]) -> Self {
+        Self { published: published.to_vec(), ..Self::default() }
+    }
+
+    fn answer(&mut self, request: &FetchRequest) -> FetchResult {
+        self.asked.push((request.document, request.url.as_str().to_owned()));
+        if let Some(fault) = &self.fault {
+            return fault.clone();
+        }
+        let body = match request.document {
+            Document::JwkSet => {
+                json!({"keys": self.published.iter().map(|&seed| jwk(seed)).collect::<Vec<_>>()})
+            }
+            _ => json!({"issuer": ISSUER, "jwks_uri": format!("{ISSUER}/certs")}),
+        };
+        response(200, self.cache_control, &body.to_string())
+    }
+
+    fn key_sets(&self) -> usize {
+        self.asked.iter().filter(|(document, _)| *document == Document::JwkSet).count()
+    }
+}
+
+fn response(status: u16, cache_control: Option<&str>, body: &str) -> FetchResult {
+    let cache_control = cache_control.map(str::to_owned);
+    FetchResult::Response(FetchResponse { status, cache_control, body: body.as_bytes().to_vec() })
+}
+
+/// Seeds that differ by 100 are different keys under one kid.
+fn kid(seed: u8) -> String {
+    format!("kid-{}", seed % 100)
+}
+
+fn jwk(seed: u8) -> Value {
+    let public = SigningKey::from_bytes(&[seed; 32]).verifying_key();
+    json!({"kty": "OKP", "crv": "Ed25519", "kid": kid(seed), "use": "sig", "alg": "EdDSA", "x": base64url::encode(public.as_bytes())})
+}
+
+fn claims(now: UnixTime) -> Value {
+    json!({"iss": ISSUER, "aud": "registry-api", "sub": "ada", "exp": now.as_secs() + 300, "scope": "mcp-registry:read"})
+}
+
+fn sign(seed: u8, claims: &Value) -> String {
+    let header = json!({"alg": "EdDSA", "kid": kid(seed), "typ": "at+jwt"}).to_string();
+    let input = format!(
+        "{}.{}",
+        base64url::encode(header.as_bytes()),
+        base64url::encode(claims.to_string().as_bytes())
+    );
+    let signature = SigningKey::from_bytes(&[seed; 32]).sign(input.as_bytes());
+    format!("{input}.{}", base64url::encode(&signature.to_bytes()))
+}
+
+fn token(seed: u8, now: UnixTime) -> String {
+    sign(seed, &claims(now))
+}
+
+fn authenticator(change: impl FnOnce(&mut Value)) -> Authenticator {
+    let mut oauth = json!({
+        "resourceUrl": "https://registry.example.com",
+        "providers": [{"name": "a", "issuerUrl": ISSUER, "audience": "registry-api"}],
+    });
+    change(&mut oauth);
+    let document = json!({"auth": {"mode": "oauth", "oauth": oauth}});
+    let loaded = Policy::from_document(&document, &config::Environment::default()).unwrap();
+    Authenticator::new(loaded.policy, Environment { digest_key: [7; 16] })
+}
+
+fn start(authenticator: &Authenticator, method: &str, token: &str, now: UnixTime) -> Step {
+    let value = format!("Bearer {token}");
+    let headers: [(&[u8], &[u8]); 1] = [(b"authorization", value.as_bytes())];
+    let path: &[u8] = b"/registry/default/v0.1/servers";
+    let head =
+        RequestHead { method: method.as_bytes(), path: Some(path), headers: &headers, has_body: false };
+    authenticator.start(&head, now)
+}
+
+/// A request with a token, and its decision; the provider answers at once.
+fn ask(
+    authenticator: &Authenticator,
+    idp: &mut Idp,
+    token: &str,
+    now: UnixTime,
+) -> Result<Forward, LocalResponse> {
+    let mut step = start(authenticator, "GET", token, now);
+    loop {
+        match step {
+            Step::Decide(Decision::Forward(forward)) => return Ok(forward),
+            Step::Decide(Decision::Respond(response)) => return Err(response),
+            Step::Fetch(pending) => {
+                let Need::Keys { provider, cause } = pending.need().clone();
+                refresh(authenticator, idp, provider, cause, now);
+                step = authenticator.resume(pending, now);
+            }
+        }
+    }
+}
+
+/// A whole refresh; gives the JWK Set if there is a new one.
+fn refresh(
+    authenticator: &Authenticator,
+    idp: &mut Idp,
+    provider: usize,
+    cause: RefreshCause,
+    now: UnixTime,
+) -> Option<Vec<u8>> {
+    let mut refresh = authenticator.begin_refresh(provider, cause, now).unwrap();
+    loop {
+        let result = idp.answer(refresh.request());
+        match authenticator.advance_refresh(refresh, result, now) {
+            Advance::Next(next) => refresh = next,
+            Advance::Renewed(body) => return Some(body),
+            Advance::Failed => return None,
+        }
+    }
+}
+
+fn status(result: &Result<Forward, LocalResponse>) -> u16 {
+    result.as_ref().map_or_else(|response| response.status, |_| 200)
+}
+
+fn description(result: Result<Forward, LocalResponse>) -> String {
+    let body: Value = serde_json::from_slice(&result.unwrap_err().body).unwrap();
+    body["error_description"].as_str().unwrap().to_owned()
+}
+
+fn count(authenticator: &Authenticator, name: &str) -> u64 {
+    authenticator
+        .metrics()
+        .counters()
+        .filter(|counter| counter.name == name)
+        .map(|counter| counter.value)
+        .sum()
+}
+
+#[test]
+fn a_valid_token_passes_with_its_identity() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    let identity = ask(&authenticator, &mut idp, &token(1, T0), T0).unwrap().identity.unwrap();
+    let headers: Vec<(&str, &str)> = authenticator.identity_headers(&identity).collect();
+    let expected = [
+        ("x-auth-provider", "a"),
+        ("x-auth-subject", "ada"),
+        ("x-auth-user", ""),
+        ("x-auth-scopes", "mcp-registry:read"),
+    ];
+    assert_eq!(headers, expected);
+    assert_eq!(
+        idp.asked[0],
+        (Document::OpenidConfiguration, format!("{ISSUER}/.well-known/openid-configuration"))
+    );
+    assert_eq!(idp.asked[1], (Document::JwkSet, format!("{ISSUER}/certs")));
+}
+
+#[test]
+fn a_recognised_token_is_not_verified_again() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    let token = token(1, T0);
+    for _ in 0..3 {
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token, T0)), 200);
+    }
+    assert_eq!(count(&authenticator, "signature_verifications_total"), 1);
+    assert_eq!(count(&authenticator, "token_cache_hits_total"), 2);
+}
+
+#[test]
+fn a_recognised_token_still_expires() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    let token = token(1, T0);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token, T0)), 200);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token, T0.plus(secs(309)))), 200, "within the skew");
+    for seconds in [310, 311] {
+        assert_eq!(
+            description(ask(&authenticator, &mut idp, &token, T0.plus(secs(seconds)))),
+            "token expired"
+        );
+    }
+}
+
+#[test]
+fn scopes_are_decided_on_every_request() {
+    let rules =
+        json!([{"methods": ["POST"], "scopes": ["mcp-registry:write"]}, {"scopes": ["mcp-registry:read"]}]);
+    let authenticator = authenticator(|oauth| oauth["requiredScopes"] = rules);
+    let mut idp = Idp::with_keys(&[1]);
+    let token = token(1, T0);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token, T0)), 200);
+    let Step::Decide(Decision::Respond(refused)) = start(&authenticator, "POST", &token, T0) else {
+        panic!("refused")
+    };
+    assert_eq!(refused.status, 403);
+    let (_, challenge) = refused.headers.iter().find(|(name, _)| *name == "www-authenticate").unwrap();
+    assert!(challenge.contains(r#"error="insufficient_scope""#), "{challenge}");
+    assert!(challenge.contains(r#"scope="mcp-registry:write""#), "{challenge}");
+}
+
+#[test]
+fn an_unknown_kid_refetches_and_a_new_key_is_found() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    idp.published = vec![1, 2];
+    let later = T0.plus(secs(1));
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(2, later), later)), 200);
+    assert_eq!(idp.key_sets(), 2);
+    assert_eq!(idp.asked.len(), 3, "what discovery said is remembered");
+}
+
+#[test]
+fn unknown_kids_refetch_under_a_bucket_and_once_a_minute_each() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    // (seconds, key asked for, key sets fetched by then): three at once, one more every 20 s, each kid once a minute.
+    let steps = [
+        (1, 2, 2),
+        (2, 2, 2),
+        (3, 3, 3),
+        (4, 4, 4),
+        (5, 5, 4),
+        (21, 5, 5),
+        (22, 6, 5),
+        (41, 2, 5),
+        (61, 2, 6),
+        (62, 2, 6),
+    ];
+    for (seconds, seed, key_sets) in steps {
+        let now = T0.plus(secs(seconds));
+        let refused = ask(&authenticator, &mut idp, &token(seed, now), now);
+        assert_eq!(description(refused), "token signing key unknown", "after {seconds} s");
+        assert_eq!(idp.key_sets(), key_sets, "after {seconds} s");
+    }
+}
+
+#[test]
+fn a_kid_is_not_called_unknown_on_an_old_set() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    authenticator.set_refreshes_in_background();
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    idp.fault = Some(response(500, None, ""));
+    let later = T0.plus(secs(600));
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(2, later), later)), 503);
+    assert_eq!(
+        status(&ask(&authenticator, &mut idp, &token(1, later), later)),
+        200,
+        "known keys go on working"
+    );
+}
+
+#[test]
+fn a_set_requested_before_the_token_came_does_not_settle_its_kid() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    authenticator.set_refreshes_in_background();
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    // A scheduled refresh is on its way, and its answer was made before the rotation.
+    let (sent, arrived, answered) = (T0.plus(secs(3000)), T0.plus(secs(3001)), T0.plus(secs(3002)));
+    let scheduled = authenticator.begin_refresh(0, RefreshCause::Due, sent).unwrap();
+    let stale = idp.answer(scheduled.request());
+    idp.published = vec![1, 2];
+    let Step::Fetch(pending) = start(&authenticator, "GET", &token(2, arrived), arrived) else {
+        panic!("it waits")
+    };
+    assert!(matches!(authenticator.advance_refresh(scheduled, stale, answered), Advance::Renewed(_)));
+    let Step::Fetch(pending) = authenticator.resume(pending, answered) else {
+        panic!("it waits for a set that was requested later")
+    };
+    refresh(&authenticator, &mut idp, 0, RefreshCause::UnknownKid(kid(2)), answered).unwrap();
+    assert!(matches!(authenticator.resume(pending, answered), Step::Decide(Decision::Forward(_))));
+}
+
+#[test]
+fn a_key_that_disappears_or_is_replaced_takes_its_recognised_tokens_along() {
+    for replaced_by in [vec![2], vec![101, 2]] {
+        let authenticator = authenticator(|_| {});
+        let mut idp = Idp::with_keys(&[1, 2]);
+        let (first, second) = (token(1, T0), token(2, T0));
+        assert_eq!(status(&ask(&authenticator, &mut idp, &first, T0)), 200);
+        assert_eq!(status(&ask(&authenticator, &mut idp, &second, T0)), 200);
+        idp.published = replaced_by;
+        refresh(&authenticator, &mut idp, 0, RefreshCause::Due, T0.plus(secs(1))).unwrap();
+        let later = T0.plus(secs(2));
+        assert_eq!(status(&ask(&authenticator, &mut idp, &first, later)), 401);
+        let before = count(&authenticator, "signature_verifications_total");
+        assert_eq!(status(&ask(&authenticator, &mut idp, &second, later)), 200);
+        let after = count(&authenticator, "signature_verifications_total");
+        assert_eq!(before, after, "a key that stays keeps its tokens");
+    }
+}
+
+#[test]
+fn an_outage_is_503_and_never_401() {
+    let metadata = |jwks_uri: &str| format!(r#"{{"issuer": "{ISSUER}", "jwks_uri": "{jwks_uri}"}}"#);
+    let faults = [
+        response(500, None, ""),
+        response(404, None, ""),
+        response(302, None, ""),
+        response(200, None, "<html>"),
+        response(200, None, "[]"),
+        response(
+            200,
+            None,
+            r#"{"issuer": "https://evil.example.com", "jwks_uri": "https://evil.example.com/jwks"}"#,
+        ),
+        response(200, None, &metadata("https://169.254.169.254/jwks")),
+        response(200, None, &metadata("http://idp.example.com/jwks")),
+        response(200, None, &metadata("https://user@idp.example.com/jwks")),
+        FetchResult::Failed(FetchError::TimedOut),
+    ];
+    for fault in faults {
+        let authenticator = authenticator(|_| {});
+        let mut idp = Idp { fault: Some(fault.clone()), ..Idp::with_keys(&[1]) };
+        let refused = ask(&authenticator, &mut idp, &token(1, T0), T0).unwrap_err();
+        assert_eq!(refused.status, 503, "{fault:?}");
+        assert!(refused.headers.contains(&("retry-after", "5".to_owned())));
+        assert!(refused.headers.iter().all(|(name, _)| *name != "www-authenticate"));
+        let asked = idp.asked.len();
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 503);
+        assert_eq!(idp.asked.len(), asked, "not asked again during the back-off");
+        idp.fault = None;
+        let later = T0.plus(secs(1));
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, later), later)), 200, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_broken_jwk_set_does_not_displace_keys_that_work() {
+    for body in ["<html>", "{}", r#"{"keys": []}"#, r#"{"keys": [{"kty": "oct", "k": "AA"}]}"#] {
+        let authenticator =
+            authenticator(|oauth| oauth["providers"][0]["jwksUrl"] = json!("https://idp.example.com/jwks"));
+        let mut idp = Idp::with_keys(&[1]);
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+        idp.fault = Some(response(200, None, body));
+        assert!(
+            refresh(&authenticator, &mut idp, 0, RefreshCause::Due, T0.plus(secs(1))).is_none(),
+            "{body}"
+        );
+        let later = T0.plus(secs(2));
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, later), later)), 200, "{body}");
+    }
+}
+
+#[test]
+fn back_off_grows_to_a_minute() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp { fault: Some(response(500, None, "")), ..Idp::default() };
+    let mut now = T0;
+    for nominal in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0] {
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, now), now)), 503);
+        let retry_at = authenticator.retry_at(0);
+        let wait = retry_at.since(now).as_secs_f64();
+        assert!(wait >= nominal * 0.8 && wait <= nominal, "{wait} s, nominally {nominal}");
+        now = retry_at;
+    }
+    assert_eq!(idp.asked.len(), 9);
+}
+
+#[test]
+fn known_keys_outlive_an_outage_until_max_stale() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    let claims = json!({"iss": ISSUER, "aud": "registry-api", "exp": T0.as_secs() + 200_000});
+    let token = sign(1, &claims);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token, T0)), 200);
+    idp.fault = Some(FetchResult::Failed(FetchError::TimedOut));
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token, T0.plus(secs(24 * 3600 - 1)))), 200);
+    let later = T0.plus(secs(24 * 3600 + 120));
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token, later)), 503, "recognised or not");
+}
+
+#[test]
+fn without_a_background_a_request_refreshes_keys_that_came_of_age() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp { cache_control: Some("max-age=120"), ..Idp::with_keys(&[1]) };
+    for (seconds, key_sets) in [(0, 1), (119, 1), (120, 2), (121, 2)] {
+        let now = T0.plus(secs(seconds));
+        let token = token(1, now);
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token, now)), 200);
+        assert_eq!(status(&ask(&authenticator, &mut idp, &token, now)), 200);
+        assert_eq!(idp.key_sets(), key_sets, "after {seconds} s");
+    }
+}
+
+#[test]
+fn max_age_is_clamped_and_refreshes_are_due_before_it_ends() {
+    let cases = [
+        (Some("max-age=1"), 60),
+        (Some("no-store"), 60),
+        (Some("max-age=120"), 120),
+        (Some("max-age=86400"), 3600),
+        (None, 3600),
+    ];
+    for (cache_control, fresh_for) in cases {
+        let authenticator = authenticator(|_| {});
+        let mut idp = Idp { cache_control, ..Idp::with_keys(&[1]) };
+        assert_eq!(authenticator.due_refresh(0, T0), Some(0));
+        refresh(&authenticator, &mut idp, 0, RefreshCause::Due, T0).unwrap();
+        assert_eq!(
+            authenticator.due_refresh(0, T0.plus(secs(fresh_for * 79 / 100))),
+            None,
+            "{cache_control:?}"
+        );
+        assert_eq!(
+            authenticator.due_refresh(0, T0.plus(secs(fresh_for * 96 / 100))),
+            Some(0),
+            "{cache_control:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refresh_under_way_is_not_begun_twice_unless_it_is_abandoned() {
+    let authenticator = authenticator(|_| {});
+    let lost = authenticator.begin_refresh(0, RefreshCause::Due, T0);
+    assert_eq!(authenticator.due_refresh(0, T0.plus(secs(1))), None);
+    drop(lost);
+    authenticator.abandon_refresh(0);
+    assert_eq!(authenticator.due_refresh(0, T0.plus(secs(1))), Some(0));
+}
+
+#[test]
+fn one_providers_outage_leaves_the_others_alone() {
+    let other = "https://other.example.com";
+    let providers = json!([
+        {"name": "dead", "issuerUrl": other, "audience": "registry-api"},
+        {"name": "a", "issuerUrl": ISSUER, "audience": "registry-api"},
+    ]);
+    let authenticator = authenticator(|oauth| oauth["providers"] = providers);
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    idp.fault = Some(FetchResult::Failed(FetchError::TimedOut));
+    let mut claims = claims(T0);
+    claims["iss"] = json!(other);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &sign(1, &claims), T0)), 503);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+}
+
+#[test]
+fn what_can_be_refused_without_keys_is() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::default();
+    let change = |name: &str, value: Value| {
+        let mut changed = claims(T0);
+        changed[name] = value;
+        sign(1, &changed)
+    };
+    for (token, expected) in [
+        (change("iss", json!("https://idp.example.com/realms/a/")), "token issuer not accepted"),
+        (change("iss", json!(["https://idp.example.com/realms/a"])), "token issuer not accepted"),
+        (change("aud", json!("registry-api-2")), "token audience not accepted"),
+        (change("aud", json!(["registry-api", 1])), "token audience not accepted"),
+        (change("exp", json!(T0.as_secs() - 10)), "token expired"),
+        (change("exp", json!("1900000000")), "token is malformed"),
+        (change("exp", json!(-1)), "token expired"),
+        (change("nbf", json!(T0.as_secs() + 11)), "token not yet valid"),
+        (change("iat", json!(T0.as_secs() + 11)), "token not yet valid"),
+        (change("cnf", json!({})), "token type not accepted"),
+        (change("at_hash", json!("x")), "token type not accepted"),
+        (change("typ", json!("Refresh")), "token type not accepted"),
+        (change("sub", json!(7)), "token is malformed"),
+        ("opaque".to_owned(), "token is malformed"),
+    ] {
+        assert_eq!(description(ask(&authenticator, &mut idp, &token, T0)), expected);
+    }
+    assert!(idp.asked.is_empty());
+}
+
+#[test]
+fn keys_of_another_worker_are_taken_if_newer_and_sound() {
+    let (first, second) = (authenticator(|_| {}), authenticator(|_| {}));
+    let mut idp = Idp { cache_control: Some("max-age=300"), ..Idp::with_keys(&[1]) };
+    let body = refresh(&first, &mut idp, 0, RefreshCause::Due, T0).unwrap();
+    let shared = first.export_keys(0, &body).unwrap();
+    let asked = idp.asked.len();
+    assert!(second.import_keys(0, &shared, T0).unwrap());
+    assert!(!second.import_keys(0, &shared, T0).unwrap(), "the same again is not newer");
+    assert_eq!(status(&ask(&second, &mut idp, &token(1, T0), T0)), 200);
+    assert_eq!(idp.asked.len(), asked, "nothing was fetched here");
+    assert_eq!(second.due_refresh(0, T0.plus(secs(290))), Some(0), "the freshness came along");
+    let newer = |mut bytes: Vec<u8>| {
+        bytes[..8].copy_from_slice(&T0.plus(secs(1)).as_nanos().to_le_bytes());
+        bytes
+    };
+    let elsewhere =
+        String::from_utf8_lossy(&newer(shared.clone())[20..]).replace("idp.example.com", "169.254.169.254");
+    for broken in [
+        Vec::new(),
+        b"garbage".to_vec(),
+        newer(shared[..shared.len() - 3].to_vec()),
+        newer(shared[..30].to_vec()),
+        [&newer(shared.clone())[..20], elsewhere.as_bytes()].concat(),
+    ] {
+        assert!(second.import_keys(0, &broken, T0.plus(secs(2))).is_err());
+    }
+    let mut future = shared.clone();
+    future[..8].copy_from_slice(&T0.plus(secs(60)).as_nanos().to_le_bytes());
+    assert!(second.import_keys(0, &future, T0).is_err());
+    assert_eq!(status(&ask(&second, &mut idp, &token(1, T0), T0)), 200, "what was in force stays");
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_keep_keys_for_ever() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    refresh(&authenticator, &mut idp, 0, RefreshCause::Due, T0).unwrap();
+    let earlier = T0.minus(secs(7200));
+    assert_eq!(authenticator.due_refresh(0, earlier), Some(0));
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, earlier), earlier)), 200);
+    assert_eq!(idp.key_sets(), 2);
+}
+
+#[test]
+fn a_request_does_not_wait_for_ever() {
+    let authenticator = authenticator(|_| {});
+    let mut step = start(&authenticator, "GET", &token(1, T0), T0);
+    for _ in 0..MAX_REFRESHES {
+        let Step::Fetch(pending) = step else { panic!("it waits") };
+        step = authenticator.resume(pending, T0);
+    }
+    assert!(matches!(step, Step::Decide(Decision::Respond(LocalResponse { status: 503, .. }))));
+}
