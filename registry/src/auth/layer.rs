@@ -1,0 +1,176 @@
+//! The tower layer. A request reaches the inner service because the authenticator decided so; on every other way out it is answered here.
+//!
+//! The layer belongs outside of everything that changes method, path or headers: see [`AuthLayer::protect`].
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use registry_auth::authenticator::{Authenticator, Step};
+use registry_auth::challenge::Challenges;
+use registry_auth::decision::{Decision, Forward, LocalResponse};
+use registry_auth::rejection::Cause;
+use registry_auth::request::RequestHead;
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use super::Gate;
+use super::gate::now;
+
+/// Protects services.
+///
+/// Forwarded requests carry the identity's headers and, as an extension, the `Arc<Identity>` itself; neither is there on public paths.
+#[derive(Clone, Debug)]
+pub struct AuthLayer {
+    gate: Arc<Gate>,
+}
+
+impl AuthLayer {
+    /// All services protected by clones of one layer share its keys and tokens.
+    pub const fn new(gate: Arc<Gate>) -> Self {
+        Self { gate }
+    }
+
+    /// Wraps a whole router, before it routes: unknown paths, wrong methods and nested routers included.
+    pub fn protect(&self, router: Router) -> Router {
+        Router::new().fallback_service(self.layer(router))
+    }
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = AuthService<S>;
+
+    fn layer(&self, inner: S) -> AuthService<S> {
+        AuthService { inner, gate: Arc::clone(&self.gate) }
+    }
+}
+
+/// A protected service.
+#[derive(Clone, Debug)]
+pub struct AuthService<S> {
+    inner: S,
+    gate: Arc<Gate>,
+}
+
+/// What comes of a request.
+type Answering<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
+
+impl<S, B> Service<Request<B>> for AuthService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Answering<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that was polled ready is called; its clone may not be.
+        let fresh = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, fresh);
+        let gate = Arc::clone(&self.gate);
+        let begun = Instant::now();
+        let step = start(gate.authenticator(), &request);
+        Box::pin(async move {
+            match gate.settle(begun, step).await {
+                Decision::Respond(response) => Ok(respond(response)),
+                Decision::Forward(forward) => match pass(&gate, forward, request) {
+                    Ok(request) => inner.call(request).await,
+                    Err(refused) => Ok(respond(refused)),
+                },
+            }
+        })
+    }
+}
+
+/// Shows the authenticator the request as it was received.
+fn start<B: http_body::Body>(authenticator: &Authenticator, request: &Request<B>) -> Step {
+    let headers: Vec<(&[u8], &[u8])> =
+        request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
+    let head = RequestHead {
+        method: request.method().as_str().as_bytes(),
+        path: request.uri().path_and_query().map(|target| target.as_str().as_bytes()),
+        headers: &headers,
+        has_body: !request.body().is_end_stream(),
+    };
+    authenticator.start(&head, now())
+}
+
+/// Changes a request as decided. Where that cannot be done, it does not pass.
+fn pass<B>(gate: &Arc<Gate>, forward: Forward, request: Request<B>) -> Result<Request<Body>, LocalResponse>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    let (mut head, body) = request.into_parts();
+    for name in &forward.remove {
+        head.headers.remove(name.as_str());
+    }
+    if forward.remove_authorization {
+        head.headers.remove(AUTHORIZATION);
+    }
+    if let Some(identity) = forward.identity {
+        let told = gate.authenticator().identity_headers(&identity).filter(|(_, value)| !value.is_empty());
+        for (name, value) in told {
+            insert(&mut head.headers, name, value).map_err(|_| unavailable(head.method != "HEAD"))?;
+        }
+        head.extensions.insert(identity);
+    }
+    let body = if body.is_end_stream() { Body::empty() } else { without_reserved_trailers(body, gate) };
+    Ok(Request::from_parts(head, body))
+}
+
+fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), http::Error> {
+    headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+    Ok(())
+}
+
+/// SPEC I-1: trailers are headers to some.
+fn without_reserved_trailers<B>(body: B, gate: &Arc<Gate>) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    let gate = Arc::clone(gate);
+    Body::new(body.map_frame(move |frame| match frame.into_trailers() {
+        Ok(trailers) => {
+            let kept = trailers
+                .iter()
+                .filter(|(name, _)| !gate.authenticator().is_reserved(name.as_str().as_bytes()));
+            Frame::trailers(kept.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+        Err(data) => data,
+    }))
+}
+
+fn respond(response: LocalResponse) -> Response<Body> {
+    let mut answer = Response::new(Body::from(response.body));
+    *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    for (name, value) in response.headers {
+        // The core's are all valid; what is not would be left out, never sent as something else.
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_maybe_shared(Bytes::from(value)))
+        {
+            answer.headers_mut().append(name, value);
+        }
+    }
+    answer
+}
+
+/// The answer where a decision could not be carried out.
+fn unavailable(with_body: bool) -> LocalResponse {
+    Challenges::new("", "").refuse(Cause::KeysUnavailable, &[], with_body)
+}

@@ -1,0 +1,24 @@
+//! The tower layer: joined refreshes, faults of providers, addresses and certificates, and what passes to the inner service.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    missing_docs
+)]
+
+#[path = "auth/gateway.rs"]
+mod gateway;
+#[path = "auth/provider.rs"]
+mod provider;
+
+#[path = "auth/faults.rs"]
+mod faults;
+#[path = "auth/files.rs"]
+mod files;
+#[path = "auth/joining.rs"]
+mod joining;
+#[path = "auth/requests.rs"]
+mod requests;
