@@ -11,12 +11,16 @@
 )]
 
 pub mod client;
+pub mod envoy;
 mod frames;
 pub mod message;
+pub mod port;
+pub mod project;
 pub mod provider;
 mod server_thread;
 pub mod upstream;
 
+pub use envoy::{Envoy, EnvoyOptions};
 pub use message::{RawRequest, RawResponse};
 pub use provider::{Algorithm, Provider};
 pub use upstream::Upstream;
