@@ -34,7 +34,7 @@ impl Default for EnvoyOptions {
     fn default() -> Self {
         Self {
             concurrency: 1,
-            log_level: "info".to_owned(),
+            log_level: "warning".to_owned(),
             component_log_level: "wasm:debug".to_owned(),
             environment: Vec::new(),
         }

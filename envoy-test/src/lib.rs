@@ -10,6 +10,7 @@
     reason = "a test harness: an assumption that does not hold must end the test where it is"
 )]
 
+pub mod bootstrap;
 pub mod client;
 pub mod envoy;
 mod frames;
