@@ -11,6 +11,7 @@
 )]
 
 pub mod bootstrap;
+pub mod cases;
 pub mod client;
 pub mod envoy;
 mod frames;
