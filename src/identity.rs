@@ -6,10 +6,8 @@
 use serde_json::Value;
 
 use crate::claims::VerifiedClaims;
+use crate::header::IDENTITY_HEADERS;
 use crate::policy::ClaimHeader;
-
-/// The headers every identity is told in, in the order of [`Identity`]'s fields.
-pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-provider", "x-auth-subject", "x-auth-user", "x-auth-scopes"];
 
 /// Header values of one identity, encoded; absent ones are empty.
 ///
