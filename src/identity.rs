@@ -6,7 +6,6 @@
 use serde_json::Value;
 
 use crate::claims::VerifiedClaims;
-use crate::header::IDENTITY_HEADERS;
 use crate::policy::ClaimHeader;
 
 /// Header values of one identity, encoded; absent ones are empty.
@@ -16,7 +15,7 @@ use crate::policy::ClaimHeader;
 pub struct Identity(Box<str>);
 
 impl Identity {
-    /// Encodes what `provider`'s claims say. `claims_to_headers` adds its headers after [`IDENTITY_HEADERS`], in order.
+    /// Encodes what `provider`'s claims say. `claims_to_headers` adds its headers after [`IDENTITY_HEADERS`](crate::header::IDENTITY_HEADERS), in order.
     pub fn new(provider: &str, claims: &VerifiedClaims, claims_to_headers: &[ClaimHeader]) -> Self {
         let all = claims.all();
         let text = |name: &str| all.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -52,7 +51,7 @@ impl Identity {
         Self(packed.into_boxed_str())
     }
 
-    /// The values: [`IDENTITY_HEADERS`] first, then `claims_to_headers`; absent ones are empty.
+    /// The values: [`IDENTITY_HEADERS`](crate::header::IDENTITY_HEADERS) first, then `claims_to_headers`; absent ones are empty.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.0.split_terminator('\n')
     }
