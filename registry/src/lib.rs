@@ -5,6 +5,10 @@
 
 pub mod catalog;
 pub mod config;
+pub mod http;
+pub mod metrics;
+pub mod server;
+pub mod store;
 pub mod timestamp;
 
 /// The version of this program.
