@@ -4,9 +4,11 @@
 //! them, and [`server`] runs the listeners. [`serve`] is the command.
 
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod metrics;
+pub mod serve;
 pub mod server;
 pub mod store;
 pub mod timestamp;
