@@ -107,11 +107,7 @@ impl std::fmt::Display for Bootstrap {
 }
 
 fn cluster(name: &str, address: SocketAddr, http2: bool) -> Value {
-    let protocol = if http2 {
-        "http2_protocol_options"
-    } else {
-        "http_protocol_options"
-    };
+    let protocol = if http2 { "http2_protocol_options" } else { "http_protocol_options" };
     json!({
         "name": name,
         "type": "STATIC",

@@ -107,11 +107,7 @@ impl Case {
     }
 
     fn expected_in(&self, host: Host) -> Option<&Expected> {
-        match self
-            .exceptions
-            .iter()
-            .find(|(exception, _)| *exception == host)
-        {
+        match self.exceptions.iter().find(|(exception, _)| *exception == host) {
             None => Some(&self.expected),
             Some((_, Exception::Otherwise(expected))) => Some(expected),
             Some((_, Exception::Impossible)) => None,
@@ -149,28 +145,17 @@ pub fn all() -> Vec<Case> {
 pub async fn run(document: Document, world: &World, subject: &impl Subject) -> usize {
     let mut passed = 0;
     let mut failed = Vec::new();
-    for (number, case) in all()
-        .iter()
-        .enumerate()
-        .filter(|(_, case)| case.document == document)
-    {
+    for (number, case) in all().iter().enumerate().filter(|(_, case)| case.document == document) {
         let Some(expected) = case.expected_in(subject.host()) else {
             continue;
         };
         let request = (case.request)(world).header(CASE_HEADER, format!("case-{number}"));
         let outcome = match subject.send(&request).await {
             Ok(response) => check::check(world, case.document, expected, &request, &response)
-                .map_err(|error| {
-                    format!(
-                        "{error}\n    answered {} {}",
-                        response.status,
-                        response.text()
-                    )
-                }),
-            Err(error) => expected
-                .allows_closing()
-                .then_some(())
-                .ok_or_else(|| format!("no response: {error}")),
+                .map_err(|error| format!("{error}\n    answered {} {}", response.status, response.text())),
+            Err(error) => {
+                expected.allows_closing().then_some(()).ok_or_else(|| format!("no response: {error}"))
+            }
         };
         match outcome {
             Ok(()) => passed += 1,

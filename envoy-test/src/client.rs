@@ -33,10 +33,7 @@ impl RawConnection {
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: Vec::new(),
-        })
+        Ok(Self { stream, buffer: Vec::new() })
     }
 
     /// Sends these bytes, whatever they are.
@@ -94,11 +91,7 @@ impl RawConnection {
 
     /// Whether bytes of a response are there within `duration`. Only ever to prove that there are none.
     pub async fn answers_within(&mut self, duration: Duration) -> bool {
-        !self.buffer.is_empty()
-            || matches!(
-                tokio::time::timeout(duration, self.fill()).await,
-                Ok(Ok(()))
-            )
+        !self.buffer.is_empty() || matches!(tokio::time::timeout(duration, self.fill()).await, Ok(Ok(())))
     }
 
     async fn read_response(&mut self, method: &str) -> io::Result<RawResponse> {
@@ -108,13 +101,9 @@ impl RawConnection {
                 break head;
             }
         };
-        let length = response
-            .header("content-length")
-            .and_then(|length| length.parse::<usize>().ok());
-        let chunked = response
-            .values("transfer-encoding")
-            .iter()
-            .any(|coding| coding.eq_ignore_ascii_case("chunked"));
+        let length = response.header("content-length").and_then(|length| length.parse::<usize>().ok());
+        let chunked =
+            response.values("transfer-encoding").iter().any(|coding| coding.eq_ignore_ascii_case("chunked"));
         response.body = match length {
             _ if method == "HEAD" || matches!(response.status, 204 | 304) => Vec::new(),
             _ if chunked => self.read_chunks().await?,
@@ -128,19 +117,14 @@ impl RawConnection {
         loop {
             let mut headers = [httparse::EMPTY_HEADER; 128];
             let mut head = httparse::Response::new(&mut headers);
-            if let httparse::Status::Complete(length) =
-                head.parse(&self.buffer).map_err(io::Error::other)?
-            {
+            if let httparse::Status::Complete(length) = head.parse(&self.buffer).map_err(io::Error::other)? {
                 let headers = head
                     .headers
                     .iter()
                     .map(|header| (header.name.to_owned(), header.value.to_vec()))
                     .collect();
-                let response = RawResponse {
-                    status: head.code.unwrap_or_default(),
-                    headers,
-                    ..RawResponse::default()
-                };
+                let response =
+                    RawResponse { status: head.code.unwrap_or_default(), headers, ..RawResponse::default() };
                 self.buffer.drain(..length);
                 return Ok(response);
             }
@@ -205,10 +189,7 @@ impl RawConnection {
 /// # Errors
 /// As [`RawConnection::exchange`].
 pub async fn send(address: SocketAddr, request: &RawRequest) -> io::Result<RawResponse> {
-    RawConnection::connect(address)
-        .await?
-        .exchange(request)
-        .await
+    RawConnection::connect(address).await?.exchange(request).await
 }
 
 /// The request in HTTP/1.1. `Host` is `host` unless the request has its own; a body gets a `Content-Length` unless it has trailers or a
@@ -222,17 +203,11 @@ pub fn encode(request: &RawRequest, host: &str) -> Vec<u8> {
         append(&mut bytes, &[("Host".to_owned(), host.as_bytes().to_vec())]);
     }
     append(&mut bytes, &request.headers);
-    let framed = !request.values("transfer-encoding").is_empty()
-        || !request.values("content-length").is_empty();
+    let framed =
+        !request.values("transfer-encoding").is_empty() || !request.values("content-length").is_empty();
     if request.trailers.is_empty() {
         if !request.body.is_empty() && !framed {
-            append(
-                &mut bytes,
-                &[(
-                    "Content-Length".to_owned(),
-                    request.body.len().to_string().into_bytes(),
-                )],
-            );
+            append(&mut bytes, &[("Content-Length".to_owned(), request.body.len().to_string().into_bytes())]);
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&request.body);
@@ -256,15 +231,13 @@ pub fn encode(request: &RawRequest, host: &str) -> Vec<u8> {
 /// The connection or the stream failed, or the request cannot be expressed in HTTP/2.
 pub async fn send_http2(address: SocketAddr, request: &RawRequest) -> io::Result<RawResponse> {
     let stream = TokioIo::new(TcpStream::connect(address).await?);
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
-            .await
-            .map_err(io::Error::other)?;
+    let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .map_err(io::Error::other)?;
     let connection = tokio::spawn(connection);
     let target = String::from_utf8(request.target.clone()).map_err(io::Error::other)?;
-    let mut head = hyper::Request::builder()
-        .method(request.method.as_str())
-        .uri(format!("http://{address}{target}"));
+    let mut head =
+        hyper::Request::builder().method(request.method.as_str()).uri(format!("http://{address}{target}"));
     for (name, value) in &request.headers {
         head = head.header(name.as_str(), value.as_slice());
     }
@@ -275,42 +248,24 @@ pub async fn send_http2(address: SocketAddr, request: &RawRequest) -> io::Result
     if !request.body.is_empty() {
         frames.push(Frame::data(Bytes::from(request.body.clone())));
     }
-    let request = head
-        .body(StreamBody::new(crate::frames::Frames::last_first(frames)))
-        .map_err(io::Error::other)?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(io::Error::other)?;
+    let request =
+        head.body(StreamBody::new(crate::frames::Frames::last_first(frames))).map_err(io::Error::other)?;
+    let response = sender.send_request(request).await.map_err(io::Error::other)?;
     let status = response.status().as_u16();
     let headers = response
         .headers()
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect();
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(io::Error::other)?
-        .to_bytes()
-        .to_vec();
+    let body = response.into_body().collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
     connection.abort();
-    Ok(RawResponse {
-        status,
-        headers,
-        body,
-        upstream: None,
-    })
+    Ok(RawResponse { status, headers, body, upstream: None })
 }
 
 fn header_map(headers: &Headers) -> io::Result<HeaderMap> {
     let pair = |(name, value): &(String, Vec<u8>)| {
         let name = HeaderName::try_from(name.as_str()).map_err(io::Error::other)?;
-        Ok((
-            name,
-            HeaderValue::from_bytes(value).map_err(io::Error::other)?,
-        ))
+        Ok((name, HeaderValue::from_bytes(value).map_err(io::Error::other)?))
     };
     headers.iter().map(pair).collect()
 }

@@ -98,34 +98,14 @@ impl Envoy {
             .arg("--config-path")
             .arg(files.path().join("envoy.yaml"))
             .args(["--concurrency", &options.concurrency.to_string()])
-            .args([
-                "--log-level",
-                &options.log_level,
-                "--component-log-level",
-                &options.component_log_level,
-            ])
-            .args([
-                "--disable-hot-restart",
-                "--drain-time-s",
-                "1",
-                "--parent-shutdown-time-s",
-                "2",
-            ])
-            .envs(
-                options
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
+            .args(["--log-level", &options.log_level, "--component-log-level", &options.component_log_level])
+            .args(["--disable-hot-restart", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"])
+            .envs(options.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
         let child = process::spawn(command)?;
-        let mut envoy = Self {
-            child,
-            admin,
-            files,
-        };
+        let mut envoy = Self { child, admin, files };
         envoy.wait_until_ready().await?;
         Ok(envoy)
     }
@@ -138,16 +118,12 @@ impl Envoy {
         let files = TempDir::with_prefix("envoy-")?;
         let path = files.path().join("envoy.yaml");
         std::fs::write(&path, bootstrap)?;
-        let output = Command::new(binary())
-            .args(["--mode", "validate", "--config-path"])
-            .arg(path)
-            .output()?;
+        let output =
+            Command::new(binary()).args(["--mode", "validate", "--config-path"]).arg(path).output()?;
         if output.status.success() {
             return Ok(());
         }
-        Err(EnvoyError::NotReady(
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ))
+        Err(EnvoyError::NotReady(String::from_utf8_lossy(&output.stderr).into_owned()))
     }
 
     /// The process id.
@@ -165,10 +141,7 @@ impl Envoy {
     /// # Panics
     /// When Envoy does not answer 200.
     pub async fn ask_admin(&self, path: &str) -> String {
-        let response = self
-            .admin_request("GET", path)
-            .await
-            .expect("Envoy's admin interface");
+        let response = self.admin_request("GET", path).await.expect("Envoy's admin interface");
         assert_eq!(response.status, 200, "{path}: {}", response.text());
         response.text().into_owned()
     }
@@ -185,11 +158,7 @@ impl Envoy {
 
     /// One counter or gauge; 0 when it does not exist yet.
     pub async fn stat(&self, name: &str) -> u64 {
-        self.stats(name)
-            .await
-            .get(name)
-            .copied()
-            .unwrap_or_default()
+        self.stats(name).await.get(name).copied().unwrap_or_default()
     }
 
     /// `/stats/prometheus`.
@@ -232,11 +201,7 @@ impl Envoy {
 
     /// Lines of the log that contain `needle`.
     pub fn log_lines(&self, needle: &str) -> Vec<String> {
-        self.log()
-            .lines()
-            .filter(|line| line.contains(needle))
-            .map(str::to_owned)
-            .collect()
+        self.log().lines().filter(|line| line.contains(needle)).map(str::to_owned).collect()
     }
 
     /// Returns when the log contains `needle`.
@@ -246,10 +211,7 @@ impl Envoy {
     pub async fn wait_for_log(&self, needle: &str) {
         let deadline = Instant::now() + LOG_PATIENCE;
         while !self.log().contains(needle) {
-            assert!(
-                Instant::now() < deadline,
-                "Envoy did not log {needle:?} in {LOG_PATIENCE:?}"
-            );
+            assert!(Instant::now() < deadline, "Envoy did not log {needle:?} in {LOG_PATIENCE:?}");
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
@@ -258,16 +220,9 @@ impl Envoy {
         let deadline = Instant::now() + START_PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                return Err(EnvoyError::NotReady(format!(
-                    "{}\n({status})",
-                    self.log_tail()
-                )));
+                return Err(EnvoyError::NotReady(format!("{}\n({status})", self.log_tail())));
             }
-            if self
-                .admin_request("GET", "/ready")
-                .await
-                .is_ok_and(|response| response.status == 200)
-            {
+            if self.admin_request("GET", "/ready").await.is_ok_and(|response| response.status == 200) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -278,11 +233,7 @@ impl Envoy {
     }
 
     async fn admin_request(&self, method: &str, path: &str) -> io::Result<RawResponse> {
-        client::send(
-            self.admin,
-            &RawRequest::new(method, path).header("Connection", "close"),
-        )
-        .await
+        client::send(self.admin, &RawRequest::new(method, path).header("Connection", "close")).await
     }
 
     fn log_path(&self) -> PathBuf {

@@ -18,10 +18,7 @@ impl Frames {
 
     /// This data, and then the body breaks off.
     pub(crate) fn broken_after(data: Bytes) -> Self {
-        Self(vec![
-            Err(io::ErrorKind::ConnectionReset.into()),
-            Ok(Frame::data(data)),
-        ])
+        Self(vec![Err(io::ErrorKind::ConnectionReset.into()), Ok(Frame::data(data))])
     }
 }
 

@@ -37,11 +37,7 @@ pub struct RawResponse {
 impl RawRequest {
     /// A request without headers and body.
     pub fn new(method: &str, target: &str) -> Self {
-        Self {
-            method: method.to_owned(),
-            target: target.as_bytes().to_vec(),
-            ..Self::default()
-        }
+        Self { method: method.to_owned(), target: target.as_bytes().to_vec(), ..Self::default() }
     }
 
     /// `GET target`.
@@ -51,8 +47,7 @@ impl RawRequest {
 
     /// One more header; those of the same name stay.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .push((name.to_owned(), value.as_ref().to_vec()));
+        self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -69,8 +64,7 @@ impl RawRequest {
 
     /// One more trailer.
     pub fn trailer(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.trailers
-            .push((name.to_owned(), value.as_ref().to_vec()));
+        self.trailers.push((name.to_owned(), value.as_ref().to_vec()));
         self
     }
 
@@ -87,11 +81,7 @@ impl RawResponse {
     /// When it is there more than once.
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let mut values = values(&self.headers, name);
-        assert!(
-            values.len() <= 1,
-            "{name} is there {} times: {values:?}",
-            values.len()
-        );
+        assert!(values.len() <= 1, "{name} is there {} times: {values:?}", values.len());
         values.pop()
     }
 
@@ -110,8 +100,7 @@ impl RawResponse {
     /// # Panics
     /// When it is none.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.text()))
     }
 }
 

@@ -97,22 +97,11 @@ impl ProviderBuilder {
                 .into_iter()
                 .map(|options| scope.spawn(|| Arc::new(Realm::new(&base, options))))
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().expect("keys"))
-                .collect()
+            threads.into_iter().map(|thread| thread.join().expect("keys")).collect()
         });
-        let shared = Arc::new(Shared {
-            realms,
-            aliases: self.aliases,
-            ledger: Ledger::new(),
-            control: self.control,
-        });
-        let mut provider = Provider {
-            shared,
-            address,
-            server: None,
-        };
+        let shared =
+            Arc::new(Shared { realms, aliases: self.aliases, ledger: Ledger::new(), control: self.control });
+        let mut provider = Provider { shared, address, server: None };
         provider.listen(listener)?;
         Ok(provider)
     }
@@ -244,10 +233,7 @@ impl Provider {
         condition: impl Fn(Count) -> bool,
     ) -> Count {
         self.realm(realm);
-        self.shared
-            .ledger
-            .wait_until(realm, document, condition)
-            .await
+        self.shared.ledger.wait_until(realm, document, condition).await
     }
 
     /// Every request for a realm's documents so far.
@@ -257,9 +243,8 @@ impl Provider {
 
     fn listen(&mut self, listener: TcpListener) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        self.server = Some(ServerThread::start(listener, move |stream| {
-            server::serve(Arc::clone(&shared), stream)
-        })?);
+        self.server =
+            Some(ServerThread::start(listener, move |stream| server::serve(Arc::clone(&shared), stream))?);
         Ok(())
     }
 
@@ -282,36 +267,23 @@ impl Shared {
         };
         found.cloned().ok_or_else(|| {
             let realms = self.realms.iter().map(|realm| realm.options.name.as_str());
-            let known: Vec<&str> = realms
-                .chain(self.aliases.keys().map(String::as_str))
-                .collect();
-            format!(
-                "no provider {:?}, expected one of {}",
-                name.unwrap_or_default(),
-                known.join(", ")
-            )
+            let known: Vec<&str> = realms.chain(self.aliases.keys().map(String::as_str)).collect();
+            format!("no provider {:?}, expected one of {}", name.unwrap_or_default(), known.join(", "))
         })
     }
 
     fn find(&self, path: &str) -> Option<(&Realm, Document)> {
-        let (realm, document) = if let Some(realm) =
-            path.strip_prefix("/.well-known/oauth-authorization-server/realms/")
-        {
-            (
-                realm.trim_end_matches('/'),
-                Document::AuthorizationServerMetadata,
-            )
-        } else {
-            let (realm, rest) = path.strip_prefix("/realms/")?.split_once('/')?;
-            match rest {
-                ".well-known/openid-configuration" => (realm, Document::OpenidConfiguration),
-                "protocol/openid-connect/certs" => (realm, Document::Jwks),
-                _ => return None,
-            }
-        };
-        self.realms
-            .iter()
-            .find(|known| known.options.name == realm)
-            .map(|found| (found.as_ref(), document))
+        let (realm, document) =
+            if let Some(realm) = path.strip_prefix("/.well-known/oauth-authorization-server/realms/") {
+                (realm.trim_end_matches('/'), Document::AuthorizationServerMetadata)
+            } else {
+                let (realm, rest) = path.strip_prefix("/realms/")?.split_once('/')?;
+                match rest {
+                    ".well-known/openid-configuration" => (realm, Document::OpenidConfiguration),
+                    "protocol/openid-connect/certs" => (realm, Document::Jwks),
+                    _ => return None,
+                }
+            };
+        self.realms.iter().find(|known| known.options.name == realm).map(|found| (found.as_ref(), document))
     }
 }

@@ -67,16 +67,10 @@ impl Upstream {
                 });
                 let builder = auto::Builder::new(TokioExecutor::new());
                 // Errors here are clients that went away.
-                let _ = builder
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                let _ = builder.serve_connection(TokioIo::new(stream), service).await;
             }
         })?;
-        Ok(Self {
-            address,
-            ledger,
-            _server: server,
-        })
+        Ok(Self { address, ledger, _server: server })
     }
 
     /// Where it listens.
@@ -99,13 +93,7 @@ impl Upstream {
         self.ledger
             .borrow()
             .iter()
-            .filter(|arrival| {
-                arrival
-                    .request
-                    .values(CASE_HEADER)
-                    .iter()
-                    .any(|id| id == case)
-            })
+            .filter(|arrival| arrival.request.values(CASE_HEADER).iter().any(|id| id == case))
             .cloned()
             .collect()
     }
@@ -121,26 +109,15 @@ impl Upstream {
     /// After 20 seconds.
     pub async fn wait_until(&self, condition: impl Fn(&[Arrival]) -> bool) {
         let mut arrivals = self.ledger.subscribe();
-        let met = tokio::time::timeout(PATIENCE, arrivals.wait_for(|arrivals| condition(arrivals)))
-            .await
-            .is_ok();
-        assert!(
-            met,
-            "the upstream did not get what was waited for in {PATIENCE:?}: {:?}",
-            self.arrivals()
-        );
+        let met =
+            tokio::time::timeout(PATIENCE, arrivals.wait_for(|arrivals| condition(arrivals))).await.is_ok();
+        assert!(met, "the upstream did not get what was waited for in {PATIENCE:?}: {:?}", self.arrivals());
     }
 }
 
-async fn answer(
-    ledger: &watch::Sender<Vec<Arrival>>,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+async fn answer(ledger: &watch::Sender<Vec<Arrival>>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (head, mut body) = request.into_parts();
-    let target = head
-        .uri
-        .path_and_query()
-        .map_or_else(|| head.uri.to_string(), ToString::to_string);
+    let target = head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string);
     let mut received = RawRequest::new(head.method.as_str(), &target);
     received.headers = pairs(&head.headers);
     let arrival = Arrival {
@@ -157,10 +134,7 @@ async fn answer(
     let amend = |change: &dyn Fn(&mut Arrival)| {
         ledger.send_modify(|arrivals| {
             // Another one has this place when the list was cleared meanwhile.
-            if let Some(entry) = arrivals
-                .get_mut(index)
-                .filter(|entry| entry.arrived == arrival.arrived)
-            {
+            if let Some(entry) = arrivals.get_mut(index).filter(|entry| entry.arrived == arrival.arrived) {
                 change(entry);
             }
         });
@@ -191,21 +165,14 @@ async fn answer(
         entry.complete = whole;
     });
     let mut response = Response::new(Full::from(describe(&received, index + 1).to_string()));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-        .headers_mut()
-        .insert("x-upstream", HeaderValue::from_static("echo"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert("x-upstream", HeaderValue::from_static("echo"));
     response
 }
 
 fn describe(request: &RawRequest, count: usize) -> Value {
     let show = |headers: &Headers| -> Vec<Value> {
-        headers
-            .iter()
-            .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
-            .collect()
+        headers.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect()
     };
     json!({
         "method": request.method,
@@ -219,10 +186,7 @@ fn describe(request: &RawRequest, count: usize) -> Value {
 }
 
 fn pairs(headers: &HeaderMap) -> Headers {
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-        .collect()
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

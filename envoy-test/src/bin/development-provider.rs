@@ -12,9 +12,7 @@ use envoy_test::Provider;
 use envoy_test::provider::{RealmOptions, TokenRequest};
 
 #[derive(Parser)]
-#[command(
-    about = "An identity provider for development: several realms, all algorithms, tokens on request"
-)]
+#[command(about = "An identity provider for development: several realms, all algorithms, tokens on request")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -104,15 +102,9 @@ fn run(serve: Serve) -> Result<(), String> {
             builder = builder.alias(alias, &realm.name);
         }
     }
-    let provider = builder
-        .start()
-        .map_err(|error| format!("cannot listen on {}: {error}", serve.address))?;
+    let provider = builder.start().map_err(|error| format!("cannot listen on {}: {error}", serve.address))?;
     for realm in &serve.realms {
-        println!(
-            "{} (audience {})",
-            provider.issuer(&realm.name),
-            realm.audience
-        );
+        println!("{} (audience {})", provider.issuer(&realm.name), realm.audience);
     }
     println!("ready");
     wait_for_signal().map_err(|error| error.to_string())
@@ -121,16 +113,13 @@ fn run(serve: Serve) -> Result<(), String> {
 /// Ends on SIGINT or SIGTERM.
 fn wait_for_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let mut terminate = signal(SignalKind::terminate())?;
-            tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => interrupted,
-                _ = terminate.recv() => Ok(()),
-            }
-        })
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    })
 }
 
 fn fetch(token: Token) -> Result<(), String> {
@@ -147,14 +136,9 @@ fn fetch(token: Token) -> Result<(), String> {
     };
     let body = serde_json::to_string(&request).map_err(|error| error.to_string())?;
     let answer = post(token.address, "/token", &body).map_err(|error| {
-        format!(
-            "no development provider at {}: {error}; is the demo running?",
-            token.address
-        )
+        format!("no development provider at {}: {error}; is the demo running?", token.address)
     })?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or("the answer is not HTTP")?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("the answer is not HTTP")?;
     if head.split(' ').nth(1) != Some("200") {
         return Err(body.to_owned());
     }
@@ -180,11 +164,7 @@ fn parse_realm(text: &str) -> Result<Realm, String> {
     let mut parts = text.splitn(3, ':').map(str::to_owned);
     match (parts.next(), parts.next(), parts.next()) {
         (Some(name), Some(audience), alias) if !name.is_empty() && !audience.is_empty() => {
-            Ok(Realm {
-                name,
-                audience,
-                alias,
-            })
+            Ok(Realm { name, audience, alias })
         }
         _ => Err("expected NAME:AUDIENCE or NAME:AUDIENCE:ALIAS".to_owned()),
     }

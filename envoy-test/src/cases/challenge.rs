@@ -3,22 +3,16 @@
 use super::{Case, Document, Expected, World};
 use crate::message::RawRequest;
 
+type Request = fn(&World) -> RawRequest;
+
 const SERVERS: &str = "/registry/default/v0.1/servers";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut exact = |rule,
-                     name: &str,
-                     expected: Expected,
-                     challenge: &str,
-                     request: fn(&World) -> RawRequest| {
-        cases.push(Case::new(
-            rule,
-            name,
-            request,
-            expected.challenge(challenge),
-        ));
-    };
+    let mut exact =
+        |rule, name: &str, expected: Expected, challenge: &str, request: fn(&World) -> RawRequest| {
+            cases.push(Case::new(rule, name, request, expected.challenge(challenge)));
+        };
     exact(
         "R-1",
         "the challenge without credentials",
@@ -50,9 +44,9 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .under(Document::Path),
     );
-    for method in [
-        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "X-CUSTOM",
-    ] {
+    for method in
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "X-CUSTOM"]
+    {
         let refused = move |_: &World| RawRequest::new(method, SERVERS);
         cases.push(Case::new(
             "R-2",
@@ -60,8 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
             refused,
             Expected::unauthenticated(),
         ));
-        let passes =
-            move |world: &World| RawRequest::new(method, SERVERS).bearer(&world.token().mint());
+        let passes = move |world: &World| RawRequest::new(method, SERVERS).bearer(&world.token().mint());
         cases.push(Case::new(
             "R-2",
             format!("{method} with a token"),
@@ -70,22 +63,18 @@ pub(super) fn cases() -> Vec<Case> {
         ));
     }
     // Nothing of the request enters a header (HOSTS rule 14).
-    let injections: [(&str, fn(&World) -> RawRequest); 4] = [
+    let injections: [(&str, Request); 4] = [
         ("a query that looks like a challenge", |_| {
             RawRequest::get("/x?resource_metadata=\"https://evil.example\"")
         }),
-        ("a host of the client's choice", |_| {
-            RawRequest::get(SERVERS).header("Host", "evil.example")
-        }),
+        ("a host of the client's choice", |_| RawRequest::get(SERVERS).header("Host", "evil.example")),
         ("forwarding headers", |_| {
             RawRequest::get(SERVERS)
                 .header("X-Forwarded-Host", "evil.example")
                 .header("X-Forwarded-Proto", "ftp")
                 .header("Forwarded", "host=evil.example")
         }),
-        ("an origin", |_| {
-            RawRequest::get(SERVERS).header("Origin", "https://evil.example")
-        }),
+        ("an origin", |_| RawRequest::get(SERVERS).header("Origin", "https://evil.example")),
     ];
     for (name, request) in injections {
         cases.push(Case::new(
@@ -100,25 +89,20 @@ pub(super) fn cases() -> Vec<Case> {
             "R-1",
             "no injection by iss",
             |world: &World| {
-                RawRequest::get(SERVERS)
-                    .bearer(&world.token().issuer("x\", evil=\"\r\nX-Evil: 1").mint())
+                RawRequest::get(SERVERS).bearer(&world.token().issuer("x\", evil=\"\r\nX-Evil: 1").mint())
             },
             Expected::invalid_token("token issuer not accepted").no_header("x-evil"),
         ),
         Case::new(
             "R-1",
             "no injection by kid",
-            |world: &World| {
-                RawRequest::get(SERVERS).bearer(&world.token().kid("x\"\r\nX-Evil: 1").mint())
-            },
+            |world: &World| RawRequest::get(SERVERS).bearer(&world.token().kid("x\"\r\nX-Evil: 1").mint()),
             Expected::invalid_token("token signing key unknown").no_header("x-evil"),
         ),
         Case::new(
             "R-1",
             "no injection by scope",
-            |world: &World| {
-                RawRequest::get(SERVERS).bearer(&world.token().scope("x\"\r\nX-Evil: 1").mint())
-            },
+            |world: &World| RawRequest::get(SERVERS).bearer(&world.token().scope("x\"\r\nX-Evil: 1").mint()),
             Expected::insufficient_scope("mcp-registry:read").no_header("x-evil"),
         )
         .under(Document::Scopes),
@@ -132,9 +116,7 @@ pub(super) fn cases() -> Vec<Case> {
             "R-2",
             "a body is delivered after acceptance",
             |world: &World| {
-                RawRequest::new("POST", "/v1/entries")
-                    .bearer(&world.token().mint())
-                    .body("x".repeat(100_000))
+                RawRequest::new("POST", "/v1/entries").bearer(&world.token().mint()).body("x".repeat(100_000))
             },
             Expected::forwarded(),
         ),

@@ -25,9 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
             "R-4",
             "a preflight passes without its Authorization",
             |world| preflight(APP).bearer(&world.token().mint()),
-            Expected::forwarded()
-                .not_upstream("authorization")
-                .not_upstream("x-auth-provider"),
+            Expected::forwarded().not_upstream("authorization").not_upstream("x-auth-provider"),
         ),
         Case::new(
             "R-4",
@@ -56,11 +54,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(
             "R-4",
             "GET with a preflight's headers needs a token",
-            |_| {
-                RawRequest::get(SERVERS)
-                    .header("Origin", APP)
-                    .header("Access-Control-Request-Method", "GET")
-            },
+            |_| RawRequest::get(SERVERS).header("Origin", APP).header("Access-Control-Request-Method", "GET"),
             Expected::unauthenticated(),
         ),
         Case::new(
@@ -135,11 +129,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(
             "R-4",
             "a request with a token passes",
-            |world: &World| {
-                RawRequest::get(SERVERS)
-                    .header("Origin", APP)
-                    .bearer(&world.token().mint())
-            },
+            |world: &World| RawRequest::get(SERVERS).header("Origin", APP).bearer(&world.token().mint()),
             Expected::forwarded(),
         ),
     ]

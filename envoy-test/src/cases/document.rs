@@ -52,7 +52,8 @@ impl Document {
 
     /// The registry's configuration, `{"auth": {…}}`.
     pub fn configuration(self, world: &World) -> Value {
-        let production = json!({ "name": "keycloak-prod", "issuerUrl": world.issuer("production"), "audience": AUDIENCE });
+        let production =
+            json!({ "name": "keycloak-prod", "issuerUrl": world.issuer("production"), "audience": AUDIENCE });
         let staging = json!({ "name": "keycloak-staging", "issuerUrl": world.issuer("staging"), "audience": STAGING_AUDIENCE });
         let mut oauth = json!({ "resourceUrl": RESOURCE, "providers": [production] });
         match self {
@@ -60,8 +61,7 @@ impl Document {
             Self::Complete => {
                 oauth["realm"] = json!("mcp-registry");
                 oauth["scopesSupported"] = json!(["mcp-registry:read", "mcp-registry:write"]);
-                oauth["publicPaths"] =
-                    json!(["/custom-health", "/metrics", "/files/*", "/trailing/"]);
+                oauth["publicPaths"] = json!(["/custom-health", "/metrics", "/files/*", "/trailing/"]);
                 oauth["providers"] = json!([production, staging]);
             }
             Self::Path => {
@@ -78,11 +78,8 @@ impl Document {
             Self::EverythingPublic => oauth["publicPaths"] = json!(["/"]),
             Self::SharedIssuer => {
                 let tenant = |name: &str, audience: &str| json!({ "name": name, "issuerUrl": world.issuer("tenants"), "audience": audience });
-                oauth["providers"] = json!([
-                    tenant("first", "first-api"),
-                    tenant("second", "second-api"),
-                    production
-                ]);
+                oauth["providers"] =
+                    json!([tenant("first", "first-api"), tenant("second", "second-api"), production]);
             }
             Self::Strict => {
                 oauth["providers"][0]["allowedAlgorithms"] = json!(["ES256"]);
@@ -126,9 +123,7 @@ impl Document {
     /// RFC 9728 §3.1: the well-known path goes between host and path.
     pub(crate) fn metadata_url(self) -> &'static str {
         match self {
-            Self::Path => {
-                "https://registry.example.com/.well-known/oauth-protected-resource/mcp/registry"
-            }
+            Self::Path => "https://registry.example.com/.well-known/oauth-protected-resource/mcp/registry",
             _ => "https://registry.example.com/.well-known/oauth-protected-resource",
         }
     }
@@ -141,7 +136,8 @@ impl Document {
 
 /// The dead provider first: it must not delay or hurt anybody else.
 fn troubled(world: &World) -> Value {
-    let entry = |realm: &str| json!({ "name": realm, "issuerUrl": world.issuer(realm), "audience": AUDIENCE });
+    let entry =
+        |realm: &str| json!({ "name": realm, "issuerUrl": world.issuer(realm), "audience": AUDIENCE });
     let mut providers = vec![entry("dead")];
     providers.extend(TROUBLED.iter().map(|realm| entry(realm)));
     providers.extend(["trailing-slash", "rfc8414-only", "production"].map(entry));

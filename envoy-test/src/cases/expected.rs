@@ -15,11 +15,7 @@ pub(crate) enum Outcome {
     /// It reached the upstream: method, target and body as they were, unless another target is given.
     Forwarded { target: Option<String> },
     /// A refusal as say; one of the descriptions.
-    Refused {
-        status: u16,
-        code: &'static str,
-        descriptions: Vec<&'static str>,
-    },
+    Refused { status: u16, code: &'static str, descriptions: Vec<&'static str> },
     /// A response of ours that is no refusal.
     Answered(u16),
     /// The host refuses it before the core is asked, in whatever form; the upstream sees nothing.
@@ -66,10 +62,7 @@ impl std::fmt::Debug for Check {
 
 impl Expected {
     fn new(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            checks: Vec::new(),
-        }
+        Self { outcome, checks: Vec::new() }
     }
 
     /// It reaches the upstream unchanged but for headers.
@@ -79,17 +72,11 @@ impl Expected {
 
     /// It reaches the upstream with this target.
     pub(crate) fn forwarded_as(target: &str) -> Self {
-        Self::new(Outcome::Forwarded {
-            target: Some(target.to_owned()),
-        })
+        Self::new(Outcome::Forwarded { target: Some(target.to_owned()) })
     }
 
     fn refused(status: u16, code: &'static str, description: &'static str) -> Self {
-        Self::new(Outcome::Refused {
-            status,
-            code,
-            descriptions: vec![description],
-        })
+        Self::new(Outcome::Refused { status, code, descriptions: vec![description] })
     }
 
     /// 401 without `error`: there were no credentials.
@@ -146,11 +133,7 @@ impl Expected {
 
     /// 503: good tokens must not be thrown away.
     pub(crate) fn unavailable() -> Self {
-        Self::refused(
-            503,
-            "temporarily_unavailable",
-            "identity provider unavailable",
-        )
+        Self::refused(503, "temporarily_unavailable", "identity provider unavailable")
     }
 
     pub(crate) fn answered(status: u16) -> Self {
@@ -199,10 +182,7 @@ impl Expected {
     }
 
     pub(crate) fn upstream_all(self, name: &'static str, values: &[&str]) -> Self {
-        self.check(Check::UpstreamAll(
-            name,
-            values.iter().map(|&value| value.to_owned()).collect(),
-        ))
+        self.check(Check::UpstreamAll(name, values.iter().map(|&value| value.to_owned()).collect()))
     }
 
     /// Hosts may close the connection on what is not HTTP.

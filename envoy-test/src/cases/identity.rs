@@ -10,10 +10,7 @@ const SERVERS: &str = "/registry/default/v0.1/servers";
 const SUBJECT: &str = "3f2b7c1e-52f7-4f6f-8f44-6f2b0f1f9a77";
 
 pub(super) fn cases() -> Vec<Case> {
-    [told(), encoded(), stripped(), claims(), tokens()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [told(), encoded(), stripped(), claims(), tokens()].into_iter().flatten().collect()
 }
 
 fn case(name: &str, expected: Expected, spec: fn(TokenSpec) -> TokenSpec) -> Case {
@@ -38,52 +35,23 @@ fn told() -> Vec<Case> {
                 .upstream("x-auth-scopes", "openid,mcp-registry:read"),
             |token| token,
         ),
-        case(
-            "preferred_username where there is no name",
-            user("alice"),
-            |token| token.without("name"),
-        ),
-        case(
-            "email where there is neither",
-            user("alice@example.com"),
-            |token| token.without("name").without("preferred_username"),
-        ),
-        case(
-            "nothing where there is none",
-            Expected::forwarded().not_upstream("x-auth-user"),
-            |token| {
-                token
-                    .without("name")
-                    .without("preferred_username")
-                    .without("email")
-            },
-        ),
-        case("a name that is not a string", user("alice"), |token| {
-            token.claim("name", json!(["x"]))
+        case("preferred_username where there is no name", user("alice"), |token| token.without("name")),
+        case("email where there is neither", user("alice@example.com"), |token| {
+            token.without("name").without("preferred_username")
         }),
-        case(
-            "no sub",
-            Expected::forwarded().not_upstream("x-auth-subject"),
-            |token| token.without("sub"),
-        ),
-        case(
-            "no scope",
-            Expected::forwarded().not_upstream("x-auth-scopes"),
-            |token| token.without("scope"),
-        ),
-        case(
-            "scp as an array, as Okta sends it",
-            scopes("a,b"),
-            |token| token.without("scope").claim("scp", json!(["a", "b"])),
-        ),
-        case(
-            "scp as a string, as Entra ID sends it",
-            scopes("a,b"),
-            |token| token.without("scope").claim("scp", "a b"),
-        ),
-        case("further spaces between scopes", scopes("a,b"), |token| {
-            token.scope(" a   b ")
+        case("nothing where there is none", Expected::forwarded().not_upstream("x-auth-user"), |token| {
+            token.without("name").without("preferred_username").without("email")
         }),
+        case("a name that is not a string", user("alice"), |token| token.claim("name", json!(["x"]))),
+        case("no sub", Expected::forwarded().not_upstream("x-auth-subject"), |token| token.without("sub")),
+        case("no scope", Expected::forwarded().not_upstream("x-auth-scopes"), |token| token.without("scope")),
+        case("scp as an array, as Okta sends it", scopes("a,b"), |token| {
+            token.without("scope").claim("scp", json!(["a", "b"]))
+        }),
+        case("scp as a string, as Entra ID sends it", scopes("a,b"), |token| {
+            token.without("scope").claim("scp", "a b")
+        }),
+        case("further spaces between scopes", scopes("a,b"), |token| token.scope(" a   b ")),
     ]
 }
 
@@ -102,21 +70,15 @@ fn encoded() -> Vec<Case> {
         (" edge ", "%20edge%20"),
         ("a,b;c=\"d\"", "a,b;c=\"d\""),
         ("!~", "!~"),
-        (
-            "system:serviceaccount:NS:NAME",
-            "system:serviceaccount:NS:NAME",
-        ),
+        ("system:serviceaccount:NS:NAME", "system:serviceaccount:NS:NAME"),
     ] {
-        let request = move |world: &World| {
-            RawRequest::get(SERVERS).bearer(&world.token().subject(subject).mint())
-        };
+        let request =
+            move |world: &World| RawRequest::get(SERVERS).bearer(&world.token().subject(subject).mint());
         cases.push(Case::new(
             "I-1",
             format!("the subject {subject:?}"),
             request,
-            Expected::forwarded()
-                .upstream("x-auth-subject", value)
-                .not_upstream("x-evil"),
+            Expected::forwarded().upstream("x-auth-subject", value).not_upstream("x-evil"),
         ));
     }
     cases.push(case(
@@ -174,22 +136,13 @@ fn stripped() -> Vec<Case> {
             "x-auth-user" => Expected::forwarded().upstream("x-auth-user", "Alice%20Example"),
             "x-auth-subject" => Expected::forwarded().upstream("x-auth-subject", SUBJECT),
             "x-auth-provider" => Expected::forwarded().upstream("x-auth-provider", "keycloak-prod"),
-            "x-auth-scopes" => {
-                Expected::forwarded().upstream("x-auth-scopes", "openid,mcp-registry:read")
-            }
+            "x-auth-scopes" => Expected::forwarded().upstream("x-auth-scopes", "openid,mcp-registry:read"),
             _ => Expected::forwarded().not_upstream(plain),
         };
         let authenticated = move |world: &World| {
-            RawRequest::get(SERVERS)
-                .header(name, "forged")
-                .bearer(&world.token().mint())
+            RawRequest::get(SERVERS).header(name, "forged").bearer(&world.token().mint())
         };
-        cases.push(Case::new(
-            "I-1",
-            format!("{name} beside a token"),
-            authenticated,
-            expected,
-        ));
+        cases.push(Case::new("I-1", format!("{name} beside a token"), authenticated, expected));
         let refused = move |_: &World| RawRequest::get(SERVERS).header(name, "forged");
         cases.push(Case::new(
             "I-1",
@@ -199,9 +152,7 @@ fn stripped() -> Vec<Case> {
         ));
     }
     let bytes = |world: &World| {
-        RawRequest::get(SERVERS)
-            .header("X-Auth-User", b"\xff\xfe")
-            .bearer(&world.token().mint())
+        RawRequest::get(SERVERS).header("X-Auth-User", b"\xff\xfe").bearer(&world.token().mint())
     };
     cases.push(Case::new(
         "I-1",
@@ -224,14 +175,7 @@ fn stripped() -> Vec<Case> {
     let absent = |world: &World| {
         RawRequest::get(SERVERS)
             .header("X-Auth-User", "forged")
-            .bearer(
-                &world
-                    .token()
-                    .without("name")
-                    .without("preferred_username")
-                    .without("email")
-                    .mint(),
-            )
+            .bearer(&world.token().without("name").without("preferred_username").without("email").mint())
     };
     cases.push(Case::new(
         "I-1",
@@ -267,10 +211,7 @@ fn stripped() -> Vec<Case> {
             (Document::Anonymous, SERVERS),
         ] {
             let request = move |world: &World| {
-                RawRequest::get(target)
-                    .header(first, "a")
-                    .header(second, "b")
-                    .bearer(&world.token().mint())
+                RawRequest::get(target).header(first, "a").header(second, "b").bearer(&world.token().mint())
             };
             cases.push(
                 Case::new(
@@ -289,11 +230,7 @@ fn stripped() -> Vec<Case> {
 fn claims() -> Vec<Case> {
     let under = |case: Case| case.under(Document::Claims);
     let mut cases: Vec<Case> = vec![
-        case(
-            "a claim by name",
-            Expected::forwarded().upstream("x-client", "mcp-client"),
-            |token| token,
-        ),
+        case("a claim by name", Expected::forwarded().upstream("x-client", "mcp-client"), |token| token),
         case(
             "a claim inside an object, as a list",
             Expected::forwarded().upstream("x-roles", "offline_access,publisher"),
@@ -304,38 +241,24 @@ fn claims() -> Vec<Case> {
             Expected::forwarded().upstream("x-tenant", "t%201"),
             |token| token.claim("https://app.example/tenant", json!({ "id": "t 1" })),
         ),
-        case(
-            "a number",
-            Expected::forwarded().upstream("x-level", "7"),
-            |token| token.claim("level", 7),
-        ),
-        case(
-            "a boolean",
-            Expected::forwarded().upstream("x-level", "true"),
-            |token| token.claim("level", true),
-        ),
+        case("a number", Expected::forwarded().upstream("x-level", "7"), |token| token.claim("level", 7)),
+        case("a boolean", Expected::forwarded().upstream("x-level", "true"), |token| {
+            token.claim("level", true)
+        }),
         case(
             "absent claims",
-            Expected::forwarded()
-                .not_upstream("x-level")
-                .not_upstream("x-tenant"),
+            Expected::forwarded().not_upstream("x-level").not_upstream("x-tenant"),
             |token| token,
         ),
-        case(
-            "null",
-            Expected::forwarded().not_upstream("x-level"),
-            |token| token.claim("level", Value::Null),
-        ),
-        case(
-            "a comma inside a role",
-            Expected::forwarded().upstream("x-roles", "a%2Cb,c"),
-            |token| token.claim("realm_access", json!({ "roles": ["a,b", "c"] })),
-        ),
+        case("null", Expected::forwarded().not_upstream("x-level"), |token| {
+            token.claim("level", Value::Null)
+        }),
+        case("a comma inside a role", Expected::forwarded().upstream("x-roles", "a%2Cb,c"), |token| {
+            token.claim("realm_access", json!({ "roles": ["a,b", "c"] }))
+        }),
         case(
             "line breaks in a role",
-            Expected::forwarded()
-                .upstream("x-roles", "a%0D%0Ab")
-                .not_upstream("x-evil"),
+            Expected::forwarded().upstream("x-roles", "a%0D%0Ab").not_upstream("x-evil"),
             |token| token.claim("realm_access", json!({ "roles": ["a\r\nb"] })),
         ),
     ]
@@ -391,9 +314,7 @@ fn tokens() -> Vec<Case> {
             "I-2",
             "the token is not forwarded",
             with_token,
-            Expected::forwarded()
-                .not_upstream("authorization")
-                .upstream("x-auth-subject", SUBJECT),
+            Expected::forwarded().not_upstream("authorization").upstream("x-auth-subject", SUBJECT),
         )
         .under(Document::Strict),
         Case::new(

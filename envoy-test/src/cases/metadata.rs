@@ -17,24 +17,14 @@ pub(super) fn cases() -> Vec<Case> {
             .no_header("www-authenticate")
     };
     let mut cases = vec![
-        Case::new(
-            "R-3",
-            "GET",
-            |_| RawRequest::get(WELL_KNOWN),
-            found().json(complete),
-        ),
+        Case::new("R-3", "GET", |_| RawRequest::get(WELL_KNOWN), found().json(complete)),
         Case::new(
             "R-3",
             "GET with a query",
             |_| RawRequest::get("/.well-known/oauth-protected-resource?x=/mcp"),
             found().json(complete),
         ),
-        Case::new(
-            "R-3",
-            "HEAD",
-            |_| RawRequest::new("HEAD", WELL_KNOWN),
-            found().no_body(),
-        ),
+        Case::new("R-3", "HEAD", |_| RawRequest::new("HEAD", WELL_KNOWN), found().no_body()),
         Case::new(
             "R-3",
             "GET with a bad token",
@@ -57,9 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
             "R-3",
             "OPTIONS",
             |_| RawRequest::new("OPTIONS", WELL_KNOWN),
-            Expected::answered(204)
-                .no_body()
-                .header("access-control-allow-origin", "*"),
+            Expected::answered(204).no_body().header("access-control-allow-origin", "*"),
         ),
         Case::new(
             "R-3",
@@ -69,9 +57,7 @@ pub(super) fn cases() -> Vec<Case> {
                     .header("Origin", "https://app.example.com")
                     .header("Access-Control-Request-Method", "GET")
             },
-            Expected::answered(204)
-                .no_body()
-                .header("access-control-allow-origin", "*"),
+            Expected::answered(204).no_body().header("access-control-allow-origin", "*"),
         ),
         Case::new(
             "R-3",

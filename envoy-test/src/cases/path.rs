@@ -67,9 +67,7 @@ pub(super) fn cases() -> Vec<Case> {
             case
         });
     }
-    cases.push(
-        not_canonical("/custom-health/%00").in_host(Host::Envoy, Expected::refused_by_host()),
-    );
+    cases.push(not_canonical("/custom-health/%00").in_host(Host::Envoy, Expected::refused_by_host()));
 
     let with_token = |target: &'static str| {
         Case::new(
@@ -94,12 +92,7 @@ pub(super) fn cases() -> Vec<Case> {
     ] {
         cases.push(with_token(target));
     }
-    for (target, normalised) in [
-        ("/a//b", "/a/b"),
-        ("/a/../b", "/b"),
-        ("/%61", "/a"),
-        ("/a/.", "/a/"),
-    ] {
+    for (target, normalised) in [("/a//b", "/a/b"), ("/a/../b", "/b"), ("/%61", "/a"), ("/a/.", "/a/")] {
         cases.push(with_token(target).in_host(Host::Envoy, Expected::forwarded_as(normalised)));
     }
 
@@ -119,22 +112,14 @@ pub(super) fn cases() -> Vec<Case> {
             )
             .under(document);
             // HTTP libraries have parsed the target, and dropped the fragment, before the layer sees it; Envoy answers by itself.
-            cases.push(
-                case.impossible_in(Host::Tower)
-                    .in_host(Host::Envoy, Expected::refused_by_host()),
-            );
+            cases.push(case.impossible_in(Host::Tower).in_host(Host::Envoy, Expected::refused_by_host()));
         }
     }
     let relative = |world: &super::World| RawRequest::get("registry").bearer(&world.token().mint());
     cases.push(
-        Case::new(
-            "P-2",
-            "a token does not excuse a relative path",
-            relative,
-            Expected::malformed_request(),
-        )
-        .impossible_in(Host::Tower)
-        .in_host(Host::Envoy, Expected::refused_by_host()),
+        Case::new("P-2", "a token does not excuse a relative path", relative, Expected::malformed_request())
+            .impossible_in(Host::Tower)
+            .in_host(Host::Envoy, Expected::refused_by_host()),
     );
     cases.push(
         Case::new(

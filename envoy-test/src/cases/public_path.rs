@@ -100,9 +100,7 @@ pub(super) fn cases() -> Vec<Case> {
             "P-4",
             "a good token on a public path tells no identity",
             |world| RawRequest::get("/custom-health").bearer(&world.token().mint()),
-            Expected::forwarded()
-                .not_upstream("x-auth-provider")
-                .not_upstream("x-auth-subject"),
+            Expected::forwarded().not_upstream("x-auth-provider").not_upstream("x-auth-subject"),
         ),
         Case::new(
             "P-4",

@@ -22,68 +22,28 @@ pub(super) fn cases() -> Vec<Case> {
             .under(Document::Scopes),
         );
     };
-    one("the scope among others", Expected::forwarded(), |token| {
-        token
+    one("the scope among others", Expected::forwarded(), |token| token);
+    one("the scope alone", Expected::forwarded(), |token| token.scope(READ));
+    one("the scope in scp, a string", Expected::forwarded(), |token| {
+        token.without("scope").claim("scp", READ)
     });
-    one("the scope alone", Expected::forwarded(), |token| {
-        token.scope(READ)
+    one("the scope in scp, an array", Expected::forwarded(), |token| {
+        token.without("scope").claim("scp", serde_json::json!(["x", READ]))
     });
-    one(
-        "the scope in scp, a string",
-        Expected::forwarded(),
-        |token| token.without("scope").claim("scp", READ),
-    );
-    one(
-        "the scope in scp, an array",
-        Expected::forwarded(),
-        |token| {
-            token
-                .without("scope")
-                .claim("scp", serde_json::json!(["x", READ]))
-        },
-    );
-    one(
-        "no scope claim",
-        Expected::insufficient_scope(READ),
-        |token| token.without("scope"),
-    );
-    one(
-        "an empty scope claim",
-        Expected::insufficient_scope(READ),
-        |token| token.scope(""),
-    );
-    one(
-        "another scope",
-        Expected::insufficient_scope(READ),
-        |token| token.scope(WRITE),
-    );
-    one(
-        "a longer scope",
-        Expected::insufficient_scope(READ),
-        |token| token.scope("mcp-registry:read-all"),
-    );
-    one(
-        "a shorter scope",
-        Expected::insufficient_scope(READ),
-        |token| token.scope("mcp-registry"),
-    );
-    one("upper case", Expected::insufficient_scope(READ), |token| {
-        token.scope("MCP-REGISTRY:READ")
+    one("no scope claim", Expected::insufficient_scope(READ), |token| token.without("scope"));
+    one("an empty scope claim", Expected::insufficient_scope(READ), |token| token.scope(""));
+    one("another scope", Expected::insufficient_scope(READ), |token| token.scope(WRITE));
+    one("a longer scope", Expected::insufficient_scope(READ), |token| token.scope("mcp-registry:read-all"));
+    one("a shorter scope", Expected::insufficient_scope(READ), |token| token.scope("mcp-registry"));
+    one("upper case", Expected::insufficient_scope(READ), |token| token.scope("MCP-REGISTRY:READ"));
+    one("commas instead of spaces", Expected::insufficient_scope(READ), |token| {
+        token.scope("openid,mcp-registry:read")
     });
-    one(
-        "commas instead of spaces",
-        Expected::insufficient_scope(READ),
-        |token| token.scope("openid,mcp-registry:read"),
-    );
-    one(
-        "a scope claim that is an object",
-        Expected::insufficient_scope(READ),
-        |token| token.claim("scope", serde_json::json!({ READ: true })),
-    );
+    one("a scope claim that is an object", Expected::insufficient_scope(READ), |token| {
+        token.claim("scope", serde_json::json!({ READ: true }))
+    });
     let expired = Expected::invalid_token("token expired").challenge_scope(READ);
-    one("an expired token with the scope", expired, |token| {
-        token.expires_in(-60)
-    });
+    one("an expired token with the scope", expired, |token| token.expires_in(-60));
     let none = |_: &World| RawRequest::get(SERVERS);
     cases.push(
         Case::new(
@@ -94,16 +54,10 @@ pub(super) fn cases() -> Vec<Case> {
         )
         .under(Document::Scopes),
     );
-    let head =
-        |world: &World| RawRequest::new("HEAD", SERVERS).bearer(&world.token().scope("x").mint());
+    let head = |world: &World| RawRequest::new("HEAD", SERVERS).bearer(&world.token().scope("x").mint());
     cases.push(
-        Case::new(
-            "R-2",
-            "HEAD without the scope",
-            head,
-            Expected::insufficient_scope(READ).no_body(),
-        )
-        .under(Document::Scopes),
+        Case::new("R-2", "HEAD without the scope", head, Expected::insufficient_scope(READ).no_body())
+            .under(Document::Scopes),
     );
     cases.push(
         Case::new(
@@ -115,97 +69,35 @@ pub(super) fn cases() -> Vec<Case> {
         .under(Document::Scopes),
     );
 
-    let mut rule =
-        |method: &'static str, target: &'static str, scope: &'static str, expected: Expected| {
-            let request = move |world: &World| {
-                RawRequest::new(method, target).bearer(&world.token().scope(scope).mint())
-            };
-            cases.push(
-                Case::new(
-                    "C-7",
-                    format!("{method} {target} with {scope:?}"),
-                    request,
-                    expected,
-                )
+    let mut rule = |method: &'static str, target: &'static str, scope: &'static str, expected: Expected| {
+        let request =
+            move |world: &World| RawRequest::new(method, target).bearer(&world.token().scope(scope).mint());
+        cases.push(
+            Case::new("C-7", format!("{method} {target} with {scope:?}"), request, expected)
                 .under(Document::ScopeRules),
-            );
-        };
-    rule(
-        "GET",
-        "/registry/default/v0.1/servers",
-        READ,
-        Expected::forwarded(),
-    );
-    rule(
-        "HEAD",
-        "/registry/default/v0.1/servers",
-        READ,
-        Expected::forwarded(),
-    );
+        );
+    };
+    rule("GET", "/registry/default/v0.1/servers", READ, Expected::forwarded());
+    rule("HEAD", "/registry/default/v0.1/servers", READ, Expected::forwarded());
     rule("GET", "/registry", READ, Expected::forwarded());
-    rule(
-        "GET",
-        "/registry/default/v0.1/servers",
-        WRITE,
-        Expected::insufficient_scope(READ),
-    );
-    rule(
-        "GET",
-        "/registry/default/v0.1/servers",
-        "",
-        Expected::insufficient_scope(READ),
-    );
+    rule("GET", "/registry/default/v0.1/servers", WRITE, Expected::insufficient_scope(READ));
+    rule("GET", "/registry/default/v0.1/servers", "", Expected::insufficient_scope(READ));
     rule("POST", "/v1/entries", WRITE, Expected::forwarded());
-    rule(
-        "POST",
-        "/v1/entries",
-        READ,
-        Expected::insufficient_scope(WRITE),
-    );
+    rule("POST", "/v1/entries", READ, Expected::insufficient_scope(WRITE));
     rule("GET", "/v1/me", "", Expected::forwarded());
     rule("DELETE", "/v1/me", "", Expected::forwarded());
     rule("GET", "/v1/me/x", "", Expected::forwarded());
     // Where rules exist and none matches, all scopes named in them are required.
-    rule(
-        "GET",
-        "/v1/registries",
-        READ,
-        Expected::insufficient_scope(BOTH),
-    );
-    rule(
-        "GET",
-        "/v1/registries",
-        WRITE,
-        Expected::insufficient_scope(BOTH),
-    );
+    rule("GET", "/v1/registries", READ, Expected::insufficient_scope(BOTH));
+    rule("GET", "/v1/registries", WRITE, Expected::insufficient_scope(BOTH));
     rule("GET", "/v1/registries", BOTH, Expected::forwarded());
-    rule(
-        "GET",
-        "/registryx",
-        READ,
-        Expected::insufficient_scope(BOTH),
-    );
+    rule("GET", "/registryx", READ, Expected::insufficient_scope(BOTH));
     rule("GET", "/v1/mex", "", Expected::insufficient_scope(BOTH));
-    rule(
-        "DELETE",
-        "/registry/default/v0.1/servers",
-        READ,
-        Expected::insufficient_scope(BOTH),
-    );
-    rule(
-        "PATCH",
-        "/v1/entries",
-        WRITE,
-        Expected::insufficient_scope(BOTH),
-    );
+    rule("DELETE", "/registry/default/v0.1/servers", READ, Expected::insufficient_scope(BOTH));
+    rule("PATCH", "/v1/entries", WRITE, Expected::insufficient_scope(BOTH));
     rule("get", "/registry", READ, Expected::insufficient_scope(BOTH));
     // A path that could be read differently matches no rule that asks for less.
-    rule(
-        "GET",
-        "/v1/me%2f..%2fentries",
-        "",
-        Expected::insufficient_scope(BOTH),
-    );
+    rule("GET", "/v1/me%2f..%2fentries", "", Expected::insufficient_scope(BOTH));
     rule("GET", "/v1/me;x/y", "", Expected::insufficient_scope(BOTH));
     cases
 }

@@ -18,9 +18,8 @@ pub(super) fn cases() -> Vec<Case> {
             Expected::forwarded().upstream("x-auth-provider", "keycloak-prod"),
         ));
         for damage in Damage::ALL {
-            let request = move |world: &World| {
-                RawRequest::get(SERVERS).bearer(&token(world).damage(damage).mint())
-            };
+            let request =
+                move |world: &World| RawRequest::get(SERVERS).bearer(&token(world).damage(damage).mint());
             cases.push(Case::new(
                 "J-2",
                 format!("{algorithm}: {damage:?}"),
@@ -28,9 +27,8 @@ pub(super) fn cases() -> Vec<Case> {
                 Expected::bad_signature(),
             ));
         }
-        let foreign = move |world: &World| {
-            RawRequest::get(SERVERS).bearer(&token(world).foreign_key().mint())
-        };
+        let foreign =
+            move |world: &World| RawRequest::get(SERVERS).bearer(&token(world).foreign_key().mint());
         cases.push(Case::new(
             "J-4",
             format!("{algorithm}: a key that nobody has published"),
@@ -48,14 +46,8 @@ pub(super) fn cases() -> Vec<Case> {
     ] {
         let request = move |world: &World| {
             let key = world.provider().signing_key("production", header);
-            RawRequest::get(SERVERS).bearer(
-                &world
-                    .token()
-                    .key(key)
-                    .algorithm(signed)
-                    .header("alg", header.as_str())
-                    .mint(),
-            )
+            RawRequest::get(SERVERS)
+                .bearer(&world.token().key(key).algorithm(signed).header("alg", header.as_str()).mint())
         };
         cases.push(Case::new(
             "J-4",
@@ -75,10 +67,8 @@ pub(super) fn cases() -> Vec<Case> {
             let key = world.provider().signing_key("production", published);
             RawRequest::get(SERVERS).bearer(&world.token().key(key).algorithm(used).mint())
         };
-        let expected = Expected::invalid_token_one_of(&[
-            "token signature invalid",
-            "token signing key unknown",
-        ]);
+        let expected =
+            Expected::invalid_token_one_of(&["token signature invalid", "token signing key unknown"]);
         cases.push(Case::new(
             "J-4",
             format!("a key published for {published} does not verify {used}"),

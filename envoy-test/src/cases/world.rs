@@ -62,11 +62,7 @@ impl World {
                     .kid(Algorithm::Es384, SHARED_KID),
             )
             .realm(RealmOptions::new("tenants", "first-api").algorithms(&few))
-            .realm(
-                RealmOptions::new("trailing-slash", AUDIENCE)
-                    .algorithms(&few)
-                    .trailing_slash(),
-            )
+            .realm(RealmOptions::new("trailing-slash", AUDIENCE).algorithms(&few).trailing_slash())
             .realm(RealmOptions::new("rfc8414-only", AUDIENCE).algorithms(&few))
             .realm(RealmOptions::new("direct-keys", AUDIENCE).algorithms(&few));
         for realm in TROUBLED {
@@ -81,11 +77,7 @@ impl World {
             .realm(RealmOptions::new("dead", AUDIENCE).algorithms(&few))
             .start()?;
         dead.stop();
-        Ok(Self {
-            provider,
-            dead,
-            first_twin,
-        })
+        Ok(Self { provider, dead, first_twin })
     }
 
     /// The provider of all realms but `dead`.
@@ -95,20 +87,12 @@ impl World {
 
     /// The issuer of any realm.
     pub fn issuer(&self, realm: &str) -> String {
-        if realm == "dead" {
-            self.dead.issuer(realm)
-        } else {
-            self.provider.issuer(realm)
-        }
+        if realm == "dead" { self.dead.issuer(realm) } else { self.provider.issuer(realm) }
     }
 
     /// A good token of any realm. ES256, because it is the fastest to sign.
     pub(crate) fn token_of(&self, realm: &str) -> TokenSpec {
-        let provider = if realm == "dead" {
-            &self.dead
-        } else {
-            &self.provider
-        };
+        let provider = if realm == "dead" { &self.dead } else { &self.provider };
         provider.token(realm).algorithm(Algorithm::Es256)
     }
 
@@ -128,11 +112,7 @@ fn trouble(provider: &Provider) {
         provider.fail(realm, Document::AuthorizationServerMetadata, fault);
     };
     let keys = |realm: &str, fault: Fault| provider.fail(realm, Document::Jwks, fault);
-    provider.fail(
-        "rfc8414-only",
-        Document::OpenidConfiguration,
-        Fault::Status(404),
-    );
+    provider.fail("rfc8414-only", Document::OpenidConfiguration, Fault::Status(404));
     // Its keys are configured: a request for its metadata would end badly.
     discovery("direct-keys", Fault::Status(500));
     discovery("status-500", Fault::Status(500));
@@ -144,31 +124,12 @@ fn trouble(provider: &Provider) {
     keys("reset", Fault::Reset);
     keys("broken-off", Fault::BreakOff);
     // Whoever follows gets metadata that are right, or keys that are not: either way another answer than 503.
-    let metadata = format!(
-        "{}/.well-known/oauth-authorization-server/realms/redirected",
-        provider.url()
-    );
-    provider.fail(
-        "redirected",
-        Document::OpenidConfiguration,
-        Fault::Redirect(metadata),
-    );
-    keys(
-        "keys-redirected",
-        Fault::Redirect(provider.jwks_url("production")),
-    );
-    discovery(
-        "wrong-issuer",
-        Fault::WrongIssuer(provider.issuer("production")),
-    );
-    discovery(
-        "keys-link-local",
-        Fault::JwksUri("http://169.254.169.254/latest/meta-data/".to_owned()),
-    );
-    discovery(
-        "keys-plain-http",
-        Fault::JwksUri("http://keys.example/certs".to_owned()),
-    );
+    let metadata = format!("{}/.well-known/oauth-authorization-server/realms/redirected", provider.url());
+    provider.fail("redirected", Document::OpenidConfiguration, Fault::Redirect(metadata));
+    keys("keys-redirected", Fault::Redirect(provider.jwks_url("production")));
+    discovery("wrong-issuer", Fault::WrongIssuer(provider.issuer("production")));
+    discovery("keys-link-local", Fault::JwksUri("http://169.254.169.254/latest/meta-data/".to_owned()));
+    discovery("keys-plain-http", Fault::JwksUri("http://keys.example/certs".to_owned()));
     let address = provider.address();
     discovery(
         "keys-with-credentials",

@@ -15,9 +15,7 @@ use crate::project;
 /// When there is none and it cannot be installed; the script says why on standard error.
 pub fn binary() -> PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY
-        .get_or_init(|| PathBuf::from(project::last_line_of_script("install-envoy")))
-        .clone()
+    BINARY.get_or_init(|| PathBuf::from(project::last_line_of_script("install-envoy"))).clone()
 }
 
 /// A command whose process is killed when the thread that spawned it ends, where util-linux is there to arrange it.
@@ -53,10 +51,7 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
         Mutex::new(sender)
     });
     let (reply, result) = channel();
-    let sent = spawner
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .send((command, reply));
+    let sent = spawner.lock().unwrap_or_else(PoisonError::into_inner).send((command, reply));
     sent.map_err(|_| io::Error::other("the spawning thread is gone"))?;
     result.recv().map_err(io::Error::other)?
 }
@@ -68,10 +63,7 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
         // A thread may end between the listing and the reading.
         if let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) {
             total += Duration::from_nanos(
-                text.split(' ')
-                    .next()
-                    .and_then(|nanos| nanos.parse().ok())
-                    .unwrap_or_default(),
+                text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or_default(),
             );
         }
     }
@@ -81,14 +73,7 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
 /// `VmRSS` of `/proc/PID/status`.
 pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
-    let kibibytes: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .map_err(io::Error::other)?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().map_err(io::Error::other)?;
     Ok(kibibytes * 1024)
 }

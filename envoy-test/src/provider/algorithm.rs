@@ -67,9 +67,7 @@ impl Algorithm {
 
     pub(crate) const fn family(self) -> Family {
         match self {
-            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => {
-                Family::Rsa
-            }
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => Family::Rsa,
             Self::Es256 => Family::P256,
             Self::Es384 => Family::P384,
             Self::Es512 => Family::P521,
@@ -91,9 +89,7 @@ pub struct UnknownAlgorithm(String);
 impl fmt::Display for UnknownAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "unknown algorithm {:?}, expected one of", self.0)?;
-        Algorithm::ALL
-            .iter()
-            .try_for_each(|algorithm| write!(f, " {algorithm}"))
+        Algorithm::ALL.iter().try_for_each(|algorithm| write!(f, " {algorithm}"))
     }
 }
 

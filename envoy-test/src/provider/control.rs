@@ -70,10 +70,9 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Respo
         (&Method::GET, "/counts") => json_response(StatusCode::OK, &shared.ledger.as_json()),
         (&Method::POST, "/token") => with_body(request, |body| token(shared, body)).await,
         (&Method::POST, "/rotate") => with_body(request, |body| rotate(shared, body)).await,
-        (_, "/counts" | "/token" | "/rotate") => failed(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "GET /counts, POST /token, POST /rotate",
-        ),
+        (_, "/counts" | "/token" | "/rotate") => {
+            failed(StatusCode::METHOD_NOT_ALLOWED, "GET /counts, POST /token, POST /rotate")
+        }
         _ => failed(StatusCode::NOT_FOUND, "no such document"),
     }
 }
@@ -82,13 +81,8 @@ async fn with_body(
     request: Request<Incoming>,
     answer: impl FnOnce(&Bytes) -> Result<Response<Body>, String>,
 ) -> Response<Body> {
-    match Limited::new(request.into_body(), BODY_LIMIT)
-        .collect()
-        .await
-    {
-        Ok(body) => {
-            answer(&body.to_bytes()).unwrap_or_else(|error| failed(StatusCode::BAD_REQUEST, &error))
-        }
+    match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
+        Ok(body) => answer(&body.to_bytes()).unwrap_or_else(|error| failed(StatusCode::BAD_REQUEST, &error)),
         Err(error) => failed(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
@@ -101,15 +95,8 @@ fn token(shared: &Shared, body: &[u8]) -> Result<Response<Body>, String> {
 fn rotate(shared: &Shared, body: &[u8]) -> Result<Response<Body>, String> {
     let request: RotateRequest = parse(body)?;
     let realm = shared.named(request.provider.as_deref())?;
-    let first = realm
-        .options
-        .algorithms
-        .first()
-        .copied()
-        .unwrap_or(Algorithm::Rs256);
-    let algorithm = request
-        .alg
-        .map_or(Ok(first), |alg| alg.parse().map_err(text))?;
+    let first = realm.options.algorithms.first().copied().unwrap_or(Algorithm::Rs256);
+    let algorithm = request.alg.map_or(Ok(first), |alg| alg.parse().map_err(text))?;
     let previous = realm.signing_key(algorithm).kid().to_owned();
     let key = realm.rotate(algorithm, None);
     if request.retire {
@@ -131,10 +118,7 @@ fn specify(shared: &Shared, request: TokenRequest) -> Result<TokenSpec, String> 
         Some("HS256") => spec = spec.hmac_of_public_pem(),
         Some(name) => {
             let algorithm: Algorithm = name.parse().map_err(text)?;
-            if !algorithms
-                .iter()
-                .any(|known| known.family() == algorithm.family())
-            {
+            if !algorithms.iter().any(|known| known.family() == algorithm.family()) {
                 return Err(format!("this realm has no key for {algorithm}"));
             }
             spec = spec.algorithm(algorithm);
@@ -151,21 +135,14 @@ fn specify(shared: &Shared, request: TokenRequest) -> Result<TokenSpec, String> 
         ("scope", request.scope.map(Value::String)),
         ("sub", request.subject.map(Value::String)),
     ];
-    for (name, value) in named
-        .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name, value)))
-    {
+    for (name, value) in named.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))) {
         spec = spec.claim(name, value);
     }
     if let Some(seconds) = request.expires {
         spec = spec.expires_in(seconds);
     }
     for (name, value) in request.claims {
-        spec = if value.is_null() {
-            spec.without(&name)
-        } else {
-            spec.claim(&name, value)
-        };
+        spec = if value.is_null() { spec.without(&name) } else { spec.claim(&name, value) };
     }
     for (name, value) in request.header {
         spec = spec.header(&name, value);

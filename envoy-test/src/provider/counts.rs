@@ -38,10 +38,7 @@ pub struct LoggedRequest {
 impl LoggedRequest {
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 }
 
@@ -62,10 +59,7 @@ const LOG_LIMIT: usize = 100_000;
 
 impl Ledger {
     pub(crate) fn new() -> Self {
-        Self {
-            counts: Arc::new(watch::Sender::new(BTreeMap::new())),
-            log: Arc::default(),
-        }
+        Self { counts: Arc::new(watch::Sender::new(BTreeMap::new())), log: Arc::default() }
     }
 
     /// Notes a request; it counts as in flight until the result is dropped.
@@ -82,18 +76,11 @@ impl Ledger {
             count.in_flight += 1;
             count.max_in_flight = count.max_in_flight.max(count.in_flight);
         });
-        InFlight {
-            counts: Arc::clone(&self.counts),
-            key,
-        }
+        InFlight { counts: Arc::clone(&self.counts), key }
     }
 
     pub(crate) fn count(&self, realm: &str, document: Document) -> Count {
-        self.counts
-            .borrow()
-            .get(&(realm.to_owned(), document))
-            .copied()
-            .unwrap_or_default()
+        self.counts.borrow().get(&(realm.to_owned(), document)).copied().unwrap_or_default()
     }
 
     pub(crate) async fn wait_until(
@@ -104,24 +91,15 @@ impl Ledger {
     ) -> Count {
         let key = (realm.to_owned(), document);
         let mut counts = self.counts.subscribe();
-        let met =
-            counts.wait_for(|counts| condition(counts.get(&key).copied().unwrap_or_default()));
+        let met = counts.wait_for(|counts| condition(counts.get(&key).copied().unwrap_or_default()));
         let met = tokio::time::timeout(PATIENCE, met).await.is_ok();
         let count = self.count(realm, document);
-        assert!(
-            met,
-            "{realm}'s {} stayed at {count:?} for {PATIENCE:?}",
-            document.as_str()
-        );
+        assert!(met, "{realm}'s {} stayed at {count:?} for {PATIENCE:?}", document.as_str());
         count
     }
 
     pub(crate) fn requests(&self, realm: &str) -> Vec<LoggedRequest> {
-        self.lock_log()
-            .iter()
-            .filter(|request| request.realm == realm)
-            .cloned()
-            .collect()
+        self.lock_log().iter().filter(|request| request.realm == realm).cloned().collect()
     }
 
     pub(crate) fn as_json(&self) -> Value {

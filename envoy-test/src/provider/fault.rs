@@ -15,11 +15,7 @@ pub enum Document {
 
 impl Document {
     /// Every document of a realm.
-    pub const ALL: [Self; 3] = [
-        Self::OpenidConfiguration,
-        Self::AuthorizationServerMetadata,
-        Self::Jwks,
-    ];
+    pub const ALL: [Self; 3] = [Self::OpenidConfiguration, Self::AuthorizationServerMetadata, Self::Jwks];
 
     /// As shown by `GET /counts`.
     pub const fn as_str(self) -> &'static str {
@@ -70,10 +66,7 @@ impl Fault {
 
     /// JSON that ends too early.
     pub fn not_json() -> Self {
-        Self::Body {
-            content_type: "application/json",
-            bytes: br#"{"keys":[{"kty":"RSA","#.to_vec(),
-        }
+        Self::Body { content_type: "application/json", bytes: br#"{"keys":[{"kty":"RSA","#.to_vec() }
     }
 }
 

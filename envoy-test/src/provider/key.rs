@@ -7,10 +7,9 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
-    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -37,19 +36,13 @@ impl SigningKey {
     /// A new key; its `kid` is the RFC 7638 thumbprint, 43 characters like Keycloak's, unless given.
     pub fn generate(algorithm: Algorithm, kid: Option<&str>) -> Self {
         let pair = match algorithm.family() {
-            Family::Rsa => Pair::Rsa(Box::new(
-                RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key"),
-            )),
+            Family::Rsa => Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).expect("an RSA key"))),
             Family::P256 => ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING),
             Family::P384 => ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING),
             Family::P521 => ecdsa(&ECDSA_P521_SHA512_FIXED_SIGNING),
             Family::Ed25519 => Pair::Ed25519(Ed25519KeyPair::generate().expect("an Ed25519 key")),
         };
-        let mut key = Self {
-            kid: String::new(),
-            algorithm,
-            pair,
-        };
+        let mut key = Self { kid: String::new(), algorithm, pair };
         key.kid = kid.map_or_else(|| key.thumbprint(), str::to_owned);
         key
     }
@@ -73,15 +66,10 @@ impl SigningKey {
                     .or_else(|| rsa_encoding(self.algorithm))
                     .expect("an RSA algorithm");
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(encoding, &random, message, &mut signature)
-                    .expect("an RSA signature");
+                pair.sign(encoding, &random, message, &mut signature).expect("an RSA signature");
                 signature
             }
-            Pair::Ecdsa(pair) => pair
-                .sign(&random, message)
-                .expect("an ECDSA signature")
-                .as_ref()
-                .to_vec(),
+            Pair::Ecdsa(pair) => pair.sign(&random, message).expect("an ECDSA signature").as_ref().to_vec(),
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
         }
     }
@@ -102,24 +90,15 @@ impl SigningKey {
         };
         let der: PublicKeyX509Der<'_> = pair.public_key().as_der().expect("SubjectPublicKeyInfo");
         let text = STANDARD.encode(der.as_ref());
-        let lines: Vec<&str> = text
-            .as_bytes()
-            .chunks(64)
-            .filter_map(|line| std::str::from_utf8(line).ok())
-            .collect();
-        format!(
-            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-            lines.join("\n")
-        )
+        let lines: Vec<&str> =
+            text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
     }
 
     /// RFC 7638, SHA-256, base64url.
     pub fn thumbprint(&self) -> String {
         // serde_json's maps are ordered by name and print without spaces, which is the canonical form of RFC 7638 §3.
-        URL_SAFE_NO_PAD.encode(digest(
-            &SHA256,
-            self.public_members().to_string().as_bytes(),
-        ))
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, self.public_members().to_string().as_bytes()))
     }
 
     fn public_members(&self) -> Value {
@@ -131,8 +110,7 @@ impl SigningKey {
             }),
             Pair::Ecdsa(pair) => {
                 // SEC 1 §2.3.3: 0x04, then both coordinates at full length.
-                let (x, y) =
-                    pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(pair.public_key().as_ref().len() / 2);
                 json!({ "kty": "EC", "crv": curve(self.algorithm), "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) })
             }
             Pair::Ed25519(pair) => {

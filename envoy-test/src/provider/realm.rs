@@ -88,28 +88,12 @@ impl Realm {
             .algorithms
             .iter()
             .map(|&algorithm| {
-                Arc::new(SigningKey::generate(
-                    algorithm,
-                    options.kids.get(&algorithm).map(String::as_str),
-                ))
+                Arc::new(SigningKey::generate(algorithm, options.kids.get(&algorithm).map(String::as_str)))
             })
             .collect();
-        let cache_control = options
-            .cache_control
-            .clone()
-            .unwrap_or_else(|| "no-cache".to_owned());
-        let state = State {
-            keys,
-            extra: Vec::new(),
-            jwks: None,
-            cache_control,
-            faults: BTreeMap::new(),
-        };
-        Self {
-            options,
-            base: base.to_owned(),
-            state: Mutex::new(state),
-        }
+        let cache_control = options.cache_control.clone().unwrap_or_else(|| "no-cache".to_owned());
+        let state = State { keys, extra: Vec::new(), jwks: None, cache_control, faults: BTreeMap::new() };
+        Self { options, base: base.to_owned(), state: Mutex::new(state) }
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -118,18 +102,14 @@ impl Realm {
     }
 
     pub(crate) fn jwks_url(&self) -> String {
-        format!(
-            "{}/realms/{}/protocol/openid-connect/certs",
-            self.base, self.options.name
-        )
+        format!("{}/realms/{}/protocol/openid-connect/certs", self.base, self.options.name)
     }
 
     /// The key that signs with `algorithm`: the newest one published for it, otherwise the newest whose type fits.
     pub(crate) fn signing_key(&self, algorithm: Algorithm) -> Arc<SigningKey> {
         let state = self.lock();
-        let newest = |fits: &dyn Fn(&SigningKey) -> bool| {
-            state.keys.iter().rev().find(|key| fits(key)).cloned()
-        };
+        let newest =
+            |fits: &dyn Fn(&SigningKey) -> bool| state.keys.iter().rev().find(|key| fits(key)).cloned();
         newest(&|key| key.algorithm() == algorithm)
             .or_else(|| newest(&|key| key.algorithm().family() == algorithm.family()))
             .unwrap_or_else(|| panic!("realm {} has no key for {algorithm}", self.options.name))
@@ -190,12 +170,8 @@ impl Realm {
     /// The discovery document, as far as a resource server could look at it.
     pub(crate) fn metadata(&self) -> Value {
         let issuer = self.issuer();
-        let endpoint = |name: &str| {
-            format!(
-                "{}/realms/{}/protocol/openid-connect/{name}",
-                self.base, self.options.name
-            )
-        };
+        let endpoint =
+            |name: &str| format!("{}/realms/{}/protocol/openid-connect/{name}", self.base, self.options.name);
         json!({
             "issuer": issuer,
             "authorization_endpoint": endpoint("auth"),

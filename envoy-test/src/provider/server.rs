@@ -31,18 +31,13 @@ pub(crate) type Body = BoxBody<Bytes, io::Error>;
 /// Serves one connection to its end.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let reset = Arc::new(AtomicBool::new(false));
-    let io = TokioIo::new(Resettable {
-        stream,
-        reset: Arc::clone(&reset),
-    });
+    let io = TokioIo::new(Resettable { stream, reset: Arc::clone(&reset) });
     let service = service_fn(move |request| {
         let (shared, reset) = (Arc::clone(&shared), Arc::clone(&reset));
         async move { answer(&shared, request, &reset).await }
     });
     // Errors here are clients that went away, and faults.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(io, service)
-        .await;
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).await;
 }
 
 async fn answer(
@@ -70,10 +65,7 @@ async fn answer(
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Ok(json_response(status, &json!({ "error": "injected fault" })))
         }
-        Some(Fault::Body {
-            content_type,
-            bytes,
-        }) => Ok(response(StatusCode::OK, content_type, bytes)),
+        Some(Fault::Body { content_type, bytes }) => Ok(response(StatusCode::OK, content_type, bytes)),
         Some(Fault::Oversized(size)) => Ok(response(
             StatusCode::OK,
             "application/json",
@@ -92,11 +84,7 @@ async fn answer(
 }
 
 fn publish(realm: &Realm, document: Document) -> Response<Body> {
-    let mut response = response(
-        StatusCode::OK,
-        "application/json",
-        publish_text(realm, document),
-    );
+    let mut response = response(StatusCode::OK, "application/json", publish_text(realm, document));
     if let (Document::Jwks, Ok(value)) = (document, realm.cache_control().parse()) {
         response.headers_mut().insert(CACHE_CONTROL, value);
     }
@@ -105,9 +93,7 @@ fn publish(realm: &Realm, document: Document) -> Response<Body> {
 
 fn publish_text(realm: &Realm, document: Document) -> String {
     match document {
-        Document::OpenidConfiguration | Document::AuthorizationServerMetadata => {
-            realm.metadata().to_string()
-        }
+        Document::OpenidConfiguration | Document::AuthorizationServerMetadata => realm.metadata().to_string(),
         Document::Jwks => realm.jwks().to_string(),
     }
 }
@@ -123,9 +109,7 @@ fn break_off(text: &str) -> Response<Body> {
     let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
     let frames = StreamBody::new(Frames::broken_after(half));
     let mut response = Response::new(BodyExt::boxed(frames));
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, text.len().into());
+    response.headers_mut().insert(CONTENT_LENGTH, text.len().into());
     response
 }
 
@@ -138,34 +122,22 @@ pub(crate) fn response(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Response<Body> {
-    let body = Full::new(body.into())
-        .map_err(|never: Infallible| match never {})
-        .boxed();
+    let body = Full::new(body.into()).map_err(|never: Infallible| match never {}).boxed();
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static(content_type),
-    );
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
     response
 }
 
 fn logged(realm: &Realm, document: Document, request: &Request<Incoming>) -> LoggedRequest {
     let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
-        (
-            name.as_str().to_owned(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        )
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     LoggedRequest {
         realm: realm.options.name.clone(),
         document,
         method: request.method().to_string(),
-        path: request
-            .uri()
-            .path_and_query()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        path: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
         headers: request.headers().iter().map(header).collect(),
     }
 }
@@ -195,11 +167,7 @@ impl AsyncRead for Resettable {
 }
 
 impl AsyncWrite for Resettable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

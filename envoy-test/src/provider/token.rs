@@ -91,12 +91,7 @@ impl fmt::Debug for TokenSpec {
 
 impl TokenSpec {
     pub(crate) fn new(realm: Arc<Realm>) -> Self {
-        let algorithm = realm
-            .options
-            .algorithms
-            .first()
-            .copied()
-            .unwrap_or(Algorithm::Rs256);
+        let algorithm = realm.options.algorithms.first().copied().unwrap_or(Algorithm::Rs256);
         let now = unix_time();
         let claims = json!({
             "exp": now + 300,
@@ -269,10 +264,7 @@ impl TokenSpec {
 
     /// The token in compact serialisation (RFC 7515 §7.1).
     pub fn mint(self) -> String {
-        let key = self
-            .key
-            .clone()
-            .unwrap_or_else(|| self.realm.signing_key(self.algorithm));
+        let key = self.key.clone().unwrap_or_else(|| self.realm.signing_key(self.algorithm));
         let mut header = Map::new();
         header.insert("alg".to_owned(), json!(self.algorithm.as_str()));
         header.insert("typ".to_owned(), json!("JWT"));
@@ -284,35 +276,19 @@ impl TokenSpec {
         header.extend(self.header);
         header.retain(|_, value| !value.is_null());
         let header = apply(self.edit_header, Value::Object(header).to_string());
-        let claims = apply(
-            self.edit_claims,
-            Value::Object(self.claims.clone()).to_string(),
-        );
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(&header),
-            URL_SAFE_NO_PAD.encode(claims)
-        );
+        let claims = apply(self.edit_claims, Value::Object(self.claims.clone()).to_string());
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(&header), URL_SAFE_NO_PAD.encode(claims));
         let signature = match self.signing {
             Signing::Key => key.sign(self.algorithm, signed.as_bytes()),
             Signing::None => Vec::new(),
             Signing::HmacOfPem => hs256(key.public_pem().as_bytes(), signed.as_bytes()),
             Signing::HmacOfJwk => hs256(key.jwk().to_string().as_bytes(), signed.as_bytes()),
         };
-        let mut token = Parts {
-            signed,
-            header,
-            claims: self.claims,
-            signature,
-        };
+        let mut token = Parts { signed, header, claims: self.claims, signature };
         for damage in self.damage {
             token.damage(damage);
         }
-        format!(
-            "{}.{}",
-            token.signed,
-            URL_SAFE_NO_PAD.encode(token.signature)
-        )
+        format!("{}.{}", token.signed, URL_SAFE_NO_PAD.encode(token.signature))
     }
 }
 
@@ -329,11 +305,8 @@ impl Parts {
             Damage::PayloadChanged => {
                 self.claims.insert("sub".to_owned(), json!("administrator"));
                 let claims = Value::Object(self.claims.clone()).to_string();
-                self.signed = format!(
-                    "{}.{}",
-                    URL_SAFE_NO_PAD.encode(&self.header),
-                    URL_SAFE_NO_PAD.encode(claims)
-                );
+                self.signed =
+                    format!("{}.{}", URL_SAFE_NO_PAD.encode(&self.header), URL_SAFE_NO_PAD.encode(claims));
             }
             Damage::HeaderChanged => {
                 let header = append_member(&self.header, r#","note":"added"}"#);
@@ -351,17 +324,12 @@ impl Parts {
 
 /// Seconds since 1970.
 pub fn unix_time() -> i64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("a clock after 1970");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970");
     i64::try_from(now.as_secs()).expect("a clock before the end of time")
 }
 
 fn append_member(object: &str, member: &str) -> String {
-    format!(
-        "{}{member}",
-        object.strip_suffix('}').expect("a JSON object")
-    )
+    format!("{}{member}", object.strip_suffix('}').expect("a JSON object"))
 }
 
 fn apply(edit: Option<Edit>, text: String) -> String {
@@ -372,7 +340,5 @@ fn apply(edit: Option<Edit>, text: String) -> String {
 }
 
 fn hs256(key: &[u8], message: &[u8]) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message)
-        .as_ref()
-        .to_vec()
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().to_vec()
 }

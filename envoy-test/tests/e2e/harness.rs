@@ -15,10 +15,7 @@ const JWKS_PATH: &str = "/realms/production/protocol/openid-connect/certs";
 const DISCOVERY_PATH: &str = "/realms/production/.well-known/openid-configuration";
 
 fn provider(algorithms: &[Algorithm]) -> Provider {
-    Provider::builder()
-        .realm(RealmOptions::new(REALM, AUDIENCE).algorithms(algorithms))
-        .start()
-        .unwrap()
+    Provider::builder().realm(RealmOptions::new(REALM, AUDIENCE).algorithms(algorithms)).start().unwrap()
 }
 
 async fn get(provider: &Provider, path: &str) -> std::io::Result<envoy_test::RawResponse> {
@@ -31,17 +28,10 @@ mod provider_documents {
     #[tokio::test]
     async fn discovery_leads_to_the_keys() {
         let provider = provider(&[Algorithm::Es256]);
-        for path in [
-            DISCOVERY_PATH,
-            "/.well-known/oauth-authorization-server/realms/production",
-        ] {
+        for path in [DISCOVERY_PATH, "/.well-known/oauth-authorization-server/realms/production"] {
             let metadata = get(&provider, path).await.unwrap().json();
             assert_eq!(metadata["issuer"], provider.issuer(REALM), "{path}");
-            assert_eq!(
-                metadata["jwks_uri"],
-                format!("{}{JWKS_PATH}", provider.url()),
-                "{path}"
-            );
+            assert_eq!(metadata["jwks_uri"], format!("{}{JWKS_PATH}", provider.url()), "{path}");
         }
     }
 
@@ -52,28 +42,11 @@ mod provider_documents {
         assert_eq!(response.header("cache-control").unwrap(), "no-cache");
         let keys = response.json();
         let members = |name: &str| {
-            keys["keys"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|key| key[name].clone())
-                .collect::<Vec<Value>>()
+            keys["keys"].as_array().unwrap().iter().map(|key| key[name].clone()).collect::<Vec<Value>>()
         };
         assert_eq!(members("use"), ["enc", "sig", "sig", "sig", "sig"]);
-        assert_eq!(
-            members("alg"),
-            ["RSA-OAEP", "ML-DSA-65", "RS256", "ES512", "EdDSA"]
-        );
-        assert_eq!(
-            members("crv"),
-            [
-                Value::Null,
-                Value::Null,
-                Value::Null,
-                json!("P-521"),
-                json!("Ed25519")
-            ]
-        );
+        assert_eq!(members("alg"), ["RSA-OAEP", "ML-DSA-65", "RS256", "ES512", "EdDSA"]);
+        assert_eq!(members("crv"), [Value::Null, Value::Null, Value::Null, json!("P-521"), json!("Ed25519")]);
         assert_eq!(members("kid")[2].as_str().unwrap().len(), 43);
     }
 
@@ -85,33 +58,23 @@ mod provider_documents {
         assert_ne!(first.kid(), second.kid());
         let published = |provider: &Provider| {
             let jwks = provider.jwks(REALM);
-            let kids = jwks["keys"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|key| key["kid"].as_str().unwrap().to_owned());
+            let kids =
+                jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
             kids.collect::<Vec<_>>()
         };
         assert!(published(&provider).contains(&first.kid().to_owned()));
         assert!(published(&provider).contains(&second.kid().to_owned()));
         provider.retire(REALM, first.kid());
         assert!(!published(&provider).contains(&first.kid().to_owned()));
-        assert_eq!(
-            provider.signing_key(REALM, Algorithm::Es256).kid(),
-            second.kid()
-        );
+        assert_eq!(provider.signing_key(REALM, Algorithm::Es256).kid(), second.kid());
     }
 
     #[tokio::test]
     async fn unknown_paths_are_404_and_control_is_off_unless_asked_for() {
         let provider = provider(&[Algorithm::Es256]);
-        for path in [
-            "/",
-            "/realms/other/protocol/openid-connect/certs",
-            "/realms/production",
-            "/counts",
-            "/token",
-        ] {
+        for path in
+            ["/", "/realms/other/protocol/openid-connect/certs", "/realms/production", "/counts", "/token"]
+        {
             assert_eq!(get(&provider, path).await.unwrap().status, 404, "{path}");
         }
     }
@@ -120,30 +83,16 @@ mod provider_documents {
     async fn requests_are_counted_and_logged_with_their_headers() {
         let provider = provider(&[Algorithm::Es256]);
         assert_eq!(provider.count(REALM, Document::Jwks).total, 0);
-        let request = RawRequest::get(JWKS_PATH)
-            .header("Accept", "application/json")
-            .header("Accept", "*/*");
+        let request = RawRequest::get(JWKS_PATH).header("Accept", "application/json").header("Accept", "*/*");
         client::send(provider.address(), &request).await.unwrap();
         let count = provider
-            .wait_until(REALM, Document::Jwks, |count| {
-                count.in_flight == 0 && count.total == 1
-            })
+            .wait_until(REALM, Document::Jwks, |count| count.in_flight == 0 && count.total == 1)
             .await;
         assert_eq!(count.max_in_flight, 1);
         let logged = provider.requests(REALM);
         assert_eq!(logged.len(), 1);
-        assert_eq!(
-            logged[0].header("host"),
-            Some(provider.address().to_string().as_str())
-        );
-        assert_eq!(
-            logged[0]
-                .headers
-                .iter()
-                .filter(|(name, _)| name == "accept")
-                .count(),
-            2
-        );
+        assert_eq!(logged[0].header("host"), Some(provider.address().to_string().as_str()));
+        assert_eq!(logged[0].headers.iter().filter(|(name, _)| name == "accept").count(), 2);
         assert_eq!(logged[0].header("authorization"), None);
     }
 }
@@ -158,23 +107,16 @@ mod provider_faults {
         let mut connections = Vec::new();
         for _ in 0..3 {
             let mut connection = RawConnection::connect(provider.address()).await.unwrap();
-            connection
-                .send(&client::encode(&RawRequest::get(JWKS_PATH), "provider"))
-                .await
-                .unwrap();
+            connection.send(&client::encode(&RawRequest::get(JWKS_PATH), "provider")).await.unwrap();
             connections.push(connection);
         }
-        let count = provider
-            .wait_until(REALM, Document::Jwks, |count| count.in_flight == 3)
-            .await;
+        let count = provider.wait_until(REALM, Document::Jwks, |count| count.in_flight == 3).await;
         assert_eq!(count.total, 3);
         gate.open();
         for mut connection in connections {
             assert_eq!(connection.response("GET").await.unwrap().status, 200);
         }
-        let count = provider
-            .wait_until(REALM, Document::Jwks, |count| count.in_flight == 0)
-            .await;
+        let count = provider.wait_until(REALM, Document::Jwks, |count| count.in_flight == 0).await;
         assert_eq!(count.max_in_flight, 3);
     }
 
@@ -183,17 +125,10 @@ mod provider_faults {
         let provider = provider(&[Algorithm::Es256]);
         let _gate = provider.hold(REALM, Document::Jwks);
         let mut connection = RawConnection::connect(provider.address()).await.unwrap();
-        connection
-            .send(&client::encode(&RawRequest::get(JWKS_PATH), "provider"))
-            .await
-            .unwrap();
-        provider
-            .wait_until(REALM, Document::Jwks, |count| count.in_flight == 1)
-            .await;
+        connection.send(&client::encode(&RawRequest::get(JWKS_PATH), "provider")).await.unwrap();
+        provider.wait_until(REALM, Document::Jwks, |count| count.in_flight == 1).await;
         drop(connection);
-        provider
-            .wait_until(REALM, Document::Jwks, |count| count.in_flight == 0)
-            .await;
+        provider.wait_until(REALM, Document::Jwks, |count| count.in_flight == 0).await;
     }
 
     #[tokio::test]
@@ -210,31 +145,16 @@ mod provider_faults {
         assert_eq!(get(&provider, JWKS_PATH).await.unwrap().status, 500);
         provider.fail(REALM, Document::Jwks, Fault::html());
         assert_eq!(
-            get(&provider, JWKS_PATH)
-                .await
-                .unwrap()
-                .header("content-type")
-                .unwrap(),
+            get(&provider, JWKS_PATH).await.unwrap().header("content-type").unwrap(),
             "text/html; charset=utf-8"
         );
         provider.fail(REALM, Document::Jwks, Fault::not_json());
-        assert!(
-            serde_json::from_slice::<Value>(&get(&provider, JWKS_PATH).await.unwrap().body)
-                .is_err()
-        );
+        assert!(serde_json::from_slice::<Value>(&get(&provider, JWKS_PATH).await.unwrap().body).is_err());
         provider.fail(REALM, Document::Jwks, Fault::Oversized(20_000_000));
         assert!(get(&provider, JWKS_PATH).await.unwrap().body.len() > 20_000_000);
-        provider.fail(
-            REALM,
-            Document::Jwks,
-            Fault::Redirect("http://127.0.0.1:1/".to_owned()),
-        );
+        provider.fail(REALM, Document::Jwks, Fault::Redirect("http://127.0.0.1:1/".to_owned()));
         assert_eq!(
-            get(&provider, JWKS_PATH)
-                .await
-                .unwrap()
-                .header("location")
-                .unwrap(),
+            get(&provider, JWKS_PATH).await.unwrap().header("location").unwrap(),
             "http://127.0.0.1:1/"
         );
         provider.fail(
@@ -242,24 +162,15 @@ mod provider_faults {
             Document::OpenidConfiguration,
             Fault::WrongIssuer("https://evil.example".to_owned()),
         );
-        assert_eq!(
-            get(&provider, DISCOVERY_PATH).await.unwrap().json()["issuer"],
-            "https://evil.example"
-        );
+        assert_eq!(get(&provider, DISCOVERY_PATH).await.unwrap().json()["issuer"], "https://evil.example");
         provider.fail(
             REALM,
             Document::OpenidConfiguration,
             Fault::JwksUri("https://keys.example/".to_owned()),
         );
-        assert_eq!(
-            get(&provider, DISCOVERY_PATH).await.unwrap().json()["jwks_uri"],
-            "https://keys.example/"
-        );
+        assert_eq!(get(&provider, DISCOVERY_PATH).await.unwrap().json()["jwks_uri"], "https://keys.example/");
         provider.heal(REALM, Document::Jwks);
-        assert_eq!(
-            get(&provider, JWKS_PATH).await.unwrap().json(),
-            provider.jwks(REALM)
-        );
+        assert_eq!(get(&provider, JWKS_PATH).await.unwrap().json(), provider.jwks(REALM));
     }
 
     #[tokio::test]
@@ -285,23 +196,14 @@ mod control {
     use super::*;
 
     async fn post(provider: &Provider, path: &str, body: &Value) -> envoy_test::RawResponse {
-        client::send(
-            provider.address(),
-            &RawRequest::new("POST", path).body(body.to_string()),
-        )
-        .await
-        .unwrap()
+        client::send(provider.address(), &RawRequest::new("POST", path).body(body.to_string())).await.unwrap()
     }
 
     #[tokio::test]
     async fn tokens_rotation_and_counts_over_http() {
         let realm = RealmOptions::new(REALM, AUDIENCE).algorithms(&[Algorithm::Es256]);
-        let provider = Provider::builder()
-            .realm(realm)
-            .alias("keycloak-prod", REALM)
-            .control()
-            .start()
-            .unwrap();
+        let provider =
+            Provider::builder().realm(realm).alias("keycloak-prod", REALM).control().start().unwrap();
         let token = post(
             &provider,
             "/token",
@@ -310,13 +212,8 @@ mod control {
         .await;
         assert_eq!(token.status, 200);
         assert_eq!(token.text().trim().split('.').count(), 3);
-        let rotated = post(&provider, "/rotate", &json!({ "retire": true }))
-            .await
-            .json();
-        assert_eq!(
-            rotated["kid"],
-            provider.signing_key(REALM, Algorithm::Es256).kid()
-        );
+        let rotated = post(&provider, "/rotate", &json!({ "retire": true })).await.json();
+        assert_eq!(rotated["kid"], provider.signing_key(REALM, Algorithm::Es256).kid());
         get(&provider, JWKS_PATH).await.unwrap();
         let counts = get(&provider, "/counts").await.unwrap().json();
         assert_eq!(counts[REALM]["jwks"]["total"], 1);
@@ -358,10 +255,7 @@ mod upstream {
         assert_eq!(seen["method"], "POST");
         assert_eq!(seen["path"], "/a%2Fb?c=d");
         assert_eq!(seen["bodyLength"], 5);
-        assert_eq!(
-            seen["bodySha256"],
-            "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
-        );
+        assert_eq!(seen["bodySha256"], "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
         assert_eq!(seen["count"], 1);
         let arrivals = upstream.arrivals_of("one");
         assert_eq!(arrivals.len(), 1);
@@ -381,21 +275,13 @@ mod upstream {
     async fn a_request_is_listed_before_its_body_came() {
         let upstream = Upstream::start().unwrap();
         let mut connection = RawConnection::connect(upstream.address()).await.unwrap();
-        connection
-            .send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-            .await
-            .unwrap();
+        connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await.unwrap();
         upstream.wait_until(|arrivals| arrivals.len() == 1).await;
         assert!(upstream.arrivals()[0].first_body_byte.is_none());
         connection.send_chunk(b"abc").await.unwrap();
-        upstream
-            .wait_until(|arrivals| arrivals[0].first_body_byte.is_some())
-            .await;
+        upstream.wait_until(|arrivals| arrivals[0].first_body_byte.is_some()).await;
         assert!(!upstream.arrivals()[0].complete);
-        connection
-            .end_chunks(&[("x-end".to_owned(), b"yes".to_vec())])
-            .await
-            .unwrap();
+        connection.end_chunks(&[("x-end".to_owned(), b"yes".to_vec())]).await.unwrap();
         assert_eq!(connection.response("POST").await.unwrap().status, 200);
         assert!(upstream.arrivals()[0].complete);
     }
@@ -403,12 +289,8 @@ mod upstream {
     #[tokio::test]
     async fn trailers_over_http2() {
         let upstream = Upstream::start().unwrap();
-        let request = RawRequest::new("POST", "/")
-            .body("x")
-            .trailer("x-checksum", "1");
-        let response = client::send_http2(upstream.address(), &request)
-            .await
-            .unwrap();
+        let request = RawRequest::new("POST", "/").body("x").trailer("x-checksum", "1");
+        let response = client::send_http2(upstream.address(), &request).await.unwrap();
         assert_eq!(response.json()["trailers"], json!([["x-checksum", "1"]]));
     }
 }
@@ -424,28 +306,14 @@ mod envoy {
         let envoy = Envoy::start(
             &bootstrap,
             admin,
-            &EnvoyOptions {
-                concurrency: 2,
-                log_level: "info".to_owned(),
-                ..EnvoyOptions::default()
-            },
+            &EnvoyOptions { concurrency: 2, log_level: "info".to_owned(), ..EnvoyOptions::default() },
         )
         .await
         .unwrap();
-        let response = client::send(listen, &RawRequest::get("/hello"))
-            .await
-            .unwrap();
-        assert_eq!(
-            (response.status, response.header("x-upstream").as_deref()),
-            (200, Some("echo"))
-        );
+        let response = client::send(listen, &RawRequest::get("/hello")).await.unwrap();
+        assert_eq!((response.status, response.header("x-upstream").as_deref()), (200, Some("echo")));
         assert_eq!(envoy.stat("http.ingress.downstream_rq_2xx").await, 1);
-        assert!(
-            envoy
-                .prometheus()
-                .await
-                .contains("envoy_http_downstream_rq_total")
-        );
+        assert!(envoy.prometheus().await.contains("envoy_http_downstream_rq_total"));
         assert!(envoy.clusters().await.contains("upstream::"));
         assert!(envoy.config_dump().await["configs"].is_array());
         assert!(envoy.cpu_time().unwrap() > Duration::ZERO);
@@ -458,9 +326,7 @@ mod envoy {
         let upstream = Upstream::start().unwrap();
         let (listen, admin) = (port::free(), port::free());
         let bootstrap = Bootstrap::new(listen, admin, upstream.address()).to_string();
-        let envoy = Envoy::start(&bootstrap, admin, &EnvoyOptions::default())
-            .await
-            .unwrap();
+        let envoy = Envoy::start(&bootstrap, admin, &EnvoyOptions::default()).await.unwrap();
         let process = format!("/proc/{}", envoy.pid());
         assert!(std::fs::exists(&process).unwrap());
         drop(envoy);
@@ -470,13 +336,8 @@ mod envoy {
 
     #[tokio::test]
     async fn a_bad_bootstrap_is_an_error_with_the_log() {
-        let error = Envoy::start(
-            "static_resources: 7",
-            port::free(),
-            &EnvoyOptions::default(),
-        )
-        .await
-        .unwrap_err();
+        let error =
+            Envoy::start("static_resources: 7", port::free(), &EnvoyOptions::default()).await.unwrap_err();
         assert!(error.to_string().contains("static_resources"), "{error}");
         assert!(Envoy::validate("static_resources: 7").is_err());
     }
@@ -485,16 +346,10 @@ mod envoy {
     async fn raw_bytes_and_trailers_pass_through_it() {
         let upstream = Upstream::start().unwrap();
         let (listen, admin) = (port::free(), port::free());
-        let bootstrap = Bootstrap::new(listen, admin, upstream.address())
-            .upstream_http2()
-            .to_string();
-        let _envoy = Envoy::start(&bootstrap, admin, &EnvoyOptions::default())
-            .await
-            .unwrap();
-        let request = RawRequest::new("POST", "/a%2fb")
-            .header("x_auth_user", b"\xff")
-            .body("x")
-            .trailer("x-end", "1");
+        let bootstrap = Bootstrap::new(listen, admin, upstream.address()).upstream_http2().to_string();
+        let _envoy = Envoy::start(&bootstrap, admin, &EnvoyOptions::default()).await.unwrap();
+        let request =
+            RawRequest::new("POST", "/a%2fb").header("x_auth_user", b"\xff").body("x").trailer("x-end", "1");
         for response in [
             client::send(listen, &request).await.unwrap(),
             client::send_http2(listen, &request).await.unwrap(),
@@ -518,21 +373,11 @@ mod envoy {
         let upstream = Upstream::start().unwrap();
         let (listen, admin) = (port::free(), port::free());
         let bootstrap = Bootstrap::new(listen, admin, upstream.address())
-            .jwt_authn(
-                &provider.issuer(REALM),
-                AUDIENCE,
-                &provider.jwks_url(REALM),
-                provider.address(),
-            )
+            .jwt_authn(&provider.issuer(REALM), AUDIENCE, &provider.jwks_url(REALM), provider.address())
             .to_string();
-        let _envoy = Envoy::start(&bootstrap, admin, &EnvoyOptions::default())
-            .await
-            .unwrap();
-        let status = async |token: String| {
-            client::send(listen, &RawRequest::get("/").bearer(&token))
-                .await
-                .unwrap()
-        };
+        let _envoy = Envoy::start(&bootstrap, admin, &EnvoyOptions::default()).await.unwrap();
+        let status =
+            async |token: String| client::send(listen, &RawRequest::get("/").bearer(&token)).await.unwrap();
         for algorithm in Algorithm::ALL {
             let token = || provider.token(REALM).algorithm(algorithm);
             let good = status(token().mint()).await;
@@ -542,28 +387,15 @@ mod envoy {
                 if damage == Damage::SignatureExtended && algorithm.as_str().starts_with("ES") {
                     continue;
                 }
-                assert_eq!(
-                    status(token().damage(damage).mint()).await.status,
-                    401,
-                    "{algorithm} {damage:?}"
-                );
+                assert_eq!(status(token().damage(damage).mint()).await.status, 401, "{algorithm} {damage:?}");
             }
-            assert_eq!(
-                status(token().foreign_key().mint()).await.status,
-                401,
-                "{algorithm} foreign key"
-            );
+            assert_eq!(status(token().foreign_key().mint()).await.status, 401, "{algorithm} foreign key");
         }
         let token = || provider.token(REALM).algorithm(Algorithm::Es256);
         assert_eq!(status(token().expires_in(-300).mint()).await.status, 401);
         assert_eq!(status(token().not_before_in(300).mint()).await.status, 401);
         assert_eq!(status(token().audience("other").mint()).await.status, 403);
-        assert_eq!(
-            status(token().issuer("https://other.example").mint())
-                .await
-                .status,
-            401
-        );
+        assert_eq!(status(token().issuer("https://other.example").mint()).await.status, 401);
         assert_eq!(status(token().unsigned().mint()).await.status, 401);
         let rsa = || provider.token(REALM).algorithm(Algorithm::Rs256);
         assert_eq!(status(rsa().hmac_of_public_pem().mint()).await.status, 401);
