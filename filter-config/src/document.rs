@@ -24,26 +24,14 @@ impl Document {
     /// # Errors
     /// When it cannot be read, or says something that is wrong.
     pub fn read(file: &Path, environment: &Environment) -> Result<Self, DocumentError> {
-        let unreadable = |error| DocumentError::Unreadable {
-            file: file.to_owned(),
-            error,
-        };
+        let unreadable = |error| DocumentError::Unreadable { file: file.to_owned(), error };
         let bytes = std::fs::read(file).map_err(unreadable)?;
-        let directory = std::path::absolute(file)
-            .map_err(unreadable)?
-            .parent()
-            .map(Path::to_owned)
-            .unwrap_or_default();
-        let text = String::from_utf8(bytes).map_err(|_| DocumentError::NotUtf8 {
-            file: file.to_owned(),
-        })?;
+        let directory =
+            std::path::absolute(file).map_err(unreadable)?.parent().map(Path::to_owned).unwrap_or_default();
+        let text = String::from_utf8(bytes).map_err(|_| DocumentError::NotUtf8 { file: file.to_owned() })?;
         let value = yaml::parse(&text)?;
         let loaded = load_filter(&value, environment)?;
-        Ok(Self {
-            value,
-            loaded,
-            directory,
-        })
+        Ok(Self { value, loaded, directory })
     }
 
     /// The absolute name of a file the document names.

@@ -69,10 +69,7 @@ impl std::str::FromStr for SocketAddress {
         let host = match host {
             "" => std::net::Ipv4Addr::UNSPECIFIED.into(),
             "localhost" => std::net::Ipv4Addr::LOCALHOST.into(),
-            _ => match host
-                .strip_prefix('[')
-                .and_then(|host| host.strip_suffix(']'))
-            {
+            _ => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
                 Some(host) => std::net::IpAddr::V6(host.parse().map_err(|_| SocketAddressError)?),
                 None => std::net::IpAddr::V4(host.parse().map_err(|_| SocketAddressError)?),
             },
@@ -103,60 +100,43 @@ impl From<&SocketAddress> for Tree {
 ///
 /// # Errors
 /// When the YAML library fails, which would be a fault of ours.
-pub fn bootstrap(
-    document: &Document,
-    options: &Options,
-) -> Result<String, serde_saphyr::ser::Error> {
+pub fn bootstrap(document: &Document, options: &Options) -> Result<String, serde_saphyr::ser::Error> {
     let upstreams = match &document.loaded.policy {
         Policy::Oauth(oauth) => upstream::all(oauth),
         Policy::Anonymous => Vec::new(),
     };
     let configuration = plugin_configuration(document, &upstreams);
     let mut clusters = vec![cluster::backend(&options.backend, &options.system_ca)];
-    clusters.extend(
-        upstreams
-            .iter()
-            .map(|upstream| cluster::provider(upstream, document, &options.system_ca)),
-    );
+    clusters
+        .extend(upstreams.iter().map(|upstream| cluster::provider(upstream, document, &options.system_ca)));
     let tree = map! { "node": map! { "id": "registry-auth", "cluster": "registry-auth" } }
         .and("admin", options.admin.as_ref().map(|admin| map! { "address": admin }))
         .and("layered_runtime", Some(runtime()))
+        .and("stats_config", Some(stats_config()))
         .and("overload_manager", Some(overload_manager(options.max_connections)))
         .and(
             "static_resources",
             Some(map! { "listeners": list![listener::listener(options, &configuration)], "clusters": clusters }),
         );
     let body = serde_saphyr::to_string(&tree)?;
-    Ok(format!(
-        "{}{body}",
-        header(&document.loaded.policy, &upstreams)
-    ))
+    Ok(format!("{}{body}", header(&document.loaded.policy, &upstreams)))
 }
 
 /// What the filter reads: the document's `auth`, and `filter` with our upstreams before the document's own.
 fn plugin_configuration(document: &Document, upstreams: &[Upstream<'_>]) -> String {
     let mut configuration = auth_and_filter(&document.value);
-    let own = configuration
-        .get("filter")
-        .filter(|filter| filter.is_object())
-        .cloned()
-        .unwrap_or_else(|| json!({}));
+    let own =
+        configuration.get("filter").filter(|filter| filter.is_object()).cloned().unwrap_or_else(|| json!({}));
     let mut overrides: Vec<Value> = upstreams.iter().map(Upstream::override_entry).collect();
     if let Some(Value::Array(own)) = own.pointer("/upstreams/overrides") {
         overrides.extend(own.iter().cloned());
     }
     let mut filter = own.as_object().cloned().unwrap_or_default();
-    let mut rendered = filter
-        .get("upstreams")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
+    let mut rendered = filter.get("upstreams").and_then(Value::as_object).cloned().unwrap_or_default();
     rendered.insert("overrides".to_owned(), Value::Array(overrides));
     filter.insert("upstreams".to_owned(), Value::Object(rendered));
     filter.insert("sharedData".to_owned(), Value::Bool(true));
-    filter
-        .entry("calloutTimeout")
-        .or_insert_with(|| json!("5s"));
+    filter.entry("calloutTimeout").or_insert_with(|| json!("5s"));
     if let Value::Object(map) = &mut configuration {
         map.insert("filter".to_owned(), Value::Object(filter));
     }
@@ -166,6 +146,12 @@ fn plugin_configuration(document: &Document, upstreams: &[Upstream<'_>]) -> Stri
 fn runtime() -> Tree {
     let limits = map! { "http.async_response_buffer_limit": RESPONSE_BUFFER_LIMIT };
     map! { "layers": list![map! { "name": "static", "static_layer": limits }] }
+}
+
+/// The filter's metrics carry their tags in their names: `registry_auth_decisions_total;provider=keycloak;outcome=expired`.
+fn stats_config() -> Tree {
+    let tag = |name: &str| map! { "tag_name": name, "regex": format!(r"^wasmcustom\.registry_auth_.*?(;{name}=([^;]+))") };
+    map! { "stats_tags": list![tag("provider"), tag("outcome")] }
 }
 
 fn overload_manager(max_connections: u32) -> Tree {
@@ -189,36 +175,18 @@ fn header(policy: &Policy, upstreams: &[Upstream<'_>]) -> String {
         "Identity headers of clients are removed by the filter, in any spelling, so headers with underscores reach it.".to_owned(),
     ];
     match policy {
-        Policy::Anonymous => {
-            lines.push("Authentication: anonymous, every request passes.".to_owned())
-        }
+        Policy::Anonymous => lines.push("Authentication: anonymous, every request passes.".to_owned()),
         Policy::Oauth(oauth) => lines.extend(provider_lines(oauth, upstreams)),
     }
-    lines
-        .iter()
-        .map(|line| {
-            if line.is_empty() {
-                "#\n".to_owned()
-            } else {
-                format!("# {line}\n")
-            }
-        })
-        .collect()
+    lines.iter().map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") }).collect()
 }
 
 fn provider_lines(oauth: &OauthPolicy, upstreams: &[Upstream<'_>]) -> Vec<String> {
-    let mut lines = vec![
-        String::new(),
-        "Upstreams of the filter, one for each provider and purpose:".to_owned(),
-    ];
-    lines.extend(
-        upstreams
-            .iter()
-            .map(|upstream| format!("  {}: {}", upstream.name, upstream.url.origin())),
-    );
+    let mut lines =
+        vec![String::new(), "Upstreams of the filter, one for each provider and purpose:".to_owned()];
+    lines.extend(upstreams.iter().map(|upstream| format!("  {}: {}", upstream.name, upstream.url.origin())));
     lines.push(
-        "caCertPath replaces the system's certificate authorities for its provider's upstreams."
-            .to_owned(),
+        "caCertPath replaces the system's certificate authorities for its provider's upstreams.".to_owned(),
     );
     let discovering: Vec<&str> = oauth
         .providers
@@ -234,16 +202,12 @@ fn provider_lines(oauth: &OauthPolicy, upstreams: &[Upstream<'_>]) -> Vec<String
             "here: the filter reports which one is missing. Setting the provider's jwksUrl renders it.".to_owned(),
         ]);
     }
-    let insecure = upstreams
-        .iter()
-        .any(|upstream| !upstream.url.is_https() && !upstream.url.host().is_loopback());
+    let insecure =
+        upstreams.iter().any(|upstream| !upstream.url.is_https() && !upstream.url.host().is_loopback());
     if insecure {
         lines.extend([
             String::new(),
-            format!(
-                "Plain http: the proxy needs {} in its own environment.",
-                Environment::INSECURE_HTTP
-            ),
+            format!("Plain http: the proxy needs {} in its own environment.", Environment::INSECURE_HTTP),
         ]);
     }
     lines

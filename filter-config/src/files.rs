@@ -66,11 +66,7 @@ pub fn unusable_files(document: &Document) -> Vec<UnusableFile> {
         .filter_map(|reference| {
             let file = document.resolve(reference.file);
             let fault = check(&file, reference.kind).err()?;
-            Some(UnusableFile {
-                path: reference.path,
-                file,
-                fault,
-            })
+            Some(UnusableFile { path: reference.path, file, fault })
         })
         .collect()
 }
@@ -78,27 +74,16 @@ pub fn unusable_files(document: &Document) -> Vec<UnusableFile> {
 fn check(file: &Path, kind: FileKind) -> Result<(), FileFault> {
     match kind {
         FileKind::CaCertificate => check_certificates(&read(file, MAX_CERTIFICATES)?),
-        FileKind::ClientSecret => {
-            check_secret(&read(file, MAX_SECRET)?, |byte| !byte.is_ascii_control())
-        }
-        FileKind::AuthToken => {
-            check_secret(&read(file, MAX_SECRET)?, |byte| byte.is_ascii_graphic())
-        }
+        FileKind::ClientSecret => check_secret(&read(file, MAX_SECRET)?, |byte| !byte.is_ascii_control()),
+        FileKind::AuthToken => check_secret(&read(file, MAX_SECRET)?, |byte| byte.is_ascii_graphic()),
     }
 }
 
 fn read(file: &Path, most: u64) -> Result<Vec<u8>, FileFault> {
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(file).map_err(FileFault::Unreadable)?;
-    opened
-        .take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(FileFault::Unreadable)?;
-    if bytes.len() as u64 > most {
-        Err(FileFault::TooLong(most))
-    } else {
-        Ok(bytes)
-    }
+    opened.take(most + 1).read_to_end(&mut bytes).map_err(FileFault::Unreadable)?;
+    if bytes.len() as u64 > most { Err(FileFault::TooLong(most)) } else { Ok(bytes) }
 }
 
 fn check_secret(bytes: &[u8], fits: impl Fn(u8) -> bool) -> Result<(), FileFault> {
@@ -106,11 +91,7 @@ fn check_secret(bytes: &[u8], fits: impl Fn(u8) -> bool) -> Result<(), FileFault
     if secret.is_empty() {
         return Err(FileFault::Empty);
     }
-    if secret.iter().all(|byte| fits(*byte)) {
-        Ok(())
-    } else {
-        Err(FileFault::NotASecret)
-    }
+    if secret.iter().all(|byte| fits(*byte)) { Ok(()) } else { Err(FileFault::NotASecret) }
 }
 
 fn check_certificates(bytes: &[u8]) -> Result<(), FileFault> {
@@ -121,20 +102,14 @@ fn check_certificates(bytes: &[u8]) -> Result<(), FileFault> {
         }
         found = true;
     }
-    if found {
-        Ok(())
-    } else {
-        Err(FileFault::NoCertificate)
-    }
+    if found { Ok(()) } else { Err(FileFault::NoCertificate) }
 }
 
 /// X.690 §8.1: one SEQUENCE that is exactly as long as it says. TLS libraries judge what is in it.
 fn is_sequence(der: &[u8]) -> bool {
     let content = match der {
         [0x30, 0x81, length, content @ ..] => Some((usize::from(*length), content)),
-        [0x30, 0x82, high, low, content @ ..] => {
-            Some((usize::from(*high) << 8 | usize::from(*low), content))
-        }
+        [0x30, 0x82, high, low, content @ ..] => Some((usize::from(*high) << 8 | usize::from(*low), content)),
         _ => None,
     };
     content.is_some_and(|(length, content)| length == content.len())

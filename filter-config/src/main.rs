@@ -81,11 +81,7 @@ struct RenderEnvoy {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Certificate authorities of providers without caCertPath.
-    #[arg(
-        long,
-        value_name = "FILE",
-        default_value = "/etc/ssl/certs/ca-certificates.crt"
-    )]
+    #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
     system_ca: PathBuf,
     /// Log requests on Envoy's standard output, without their queries.
     #[arg(long)]
@@ -95,9 +91,7 @@ struct RenderEnvoy {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(arguments) => check(&arguments),
-        Command::Render {
-            host: RenderHost::Envoy(arguments),
-        } => render_envoy(*arguments),
+        Command::Render { host: RenderHost::Envoy(arguments) } => render_envoy(*arguments),
     };
     match done {
         Ok(code) => code,
@@ -119,11 +113,7 @@ fn check(arguments: &Check) -> Result<ExitCode, DocumentError> {
     let summary = match &document.loaded.policy {
         Policy::Anonymous => "anonymous".to_owned(),
         Policy::Oauth(oauth) => {
-            let names: Vec<&str> = oauth
-                .providers
-                .iter()
-                .map(|provider| provider.name.as_str())
-                .collect();
+            let names: Vec<&str> = oauth.providers.iter().map(|provider| provider.name.as_str()).collect();
             format!("oauth, providers: {}", names.join(", "))
         }
     };
@@ -137,10 +127,7 @@ fn render_envoy(arguments: RenderEnvoy) -> Result<ExitCode, DocumentError> {
         eprintln!("warning: {unrendered}");
     }
     let [wasm, system_ca] = [absolute(&arguments.wasm)?, absolute(&arguments.system_ca)?];
-    for file in [&wasm, &system_ca]
-        .into_iter()
-        .filter(|file| !file.exists())
-    {
+    for file in [&wasm, &system_ca].into_iter().filter(|file| !file.exists()) {
         eprintln!("warning: {}: no such file here", file.display());
     }
     let tls = match (arguments.tls_cert, arguments.tls_key) {
@@ -201,10 +188,7 @@ fn fail(error: &DocumentError) -> ExitCode {
 }
 
 fn absolute(file: &Path) -> Result<PathBuf, DocumentError> {
-    std::path::absolute(file).map_err(|error| DocumentError::Unreadable {
-        file: file.to_owned(),
-        error,
-    })
+    std::path::absolute(file).map_err(|error| DocumentError::Unreadable { file: file.to_owned(), error })
 }
 
 /// An origin: Envoy forwards the client's path as it is.

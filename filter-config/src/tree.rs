@@ -111,10 +111,8 @@ mod tests {
             .and("last", Some("x\ny: 1\n"))
             .and("never", None::<bool>);
         let text = serde_saphyr::to_string(&tree).unwrap();
-        let order: Vec<usize> = ["z:", "a:", "e:", "last:"]
-            .iter()
-            .map(|key| text.find(key).unwrap())
-            .collect();
+        let order: Vec<usize> =
+            ["z:", "a:", "e:", "last:"].iter().map(|key| text.find(key).unwrap()).collect();
         assert!(order.is_sorted(), "{text}");
         let back: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
         let expected = serde_json::json!({"z": 1, "a": [true, "true", "1", "", "# x", "a: b", "- c"], "e": {}, "last": "x\ny: 1\n"});

@@ -69,11 +69,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt
                 flag(&mut parser, "--address", &mut args.overrides.address)?;
             }
             (Long("internal-address"), Some(args)) => {
-                flag(
-                    &mut parser,
-                    "--internal-address",
-                    &mut args.overrides.internal_address,
-                )?;
+                flag(&mut parser, "--internal-address", &mut args.overrides.internal_address)?;
             }
             (Long("auth-mode"), Some(args)) => {
                 flag(&mut parser, "--auth-mode", &mut args.overrides.auth_mode)?;
@@ -89,10 +85,7 @@ fn flag(
     origin: &'static str,
     slot: &mut Option<Override>,
 ) -> Result<(), lexopt::Error> {
-    let text = parser
-        .value()?
-        .into_string()
-        .map_err(lexopt::Error::NonUnicodeValue)?;
+    let text = parser.value()?.into_string().map_err(lexopt::Error::NonUnicodeValue)?;
     once(origin, slot.replace(Override { origin, text }).is_some())
 }
 
@@ -114,16 +107,10 @@ mod tests {
     #[test]
     fn every_flag_of_serve_is_read() {
         let line = "serve --config c.yaml --address=:1 --internal-address :2 --auth-mode anonymous";
-        let Ok(Command::Serve(args)) = parsed(line) else {
-            panic!()
-        };
+        let Ok(Command::Serve(args)) = parsed(line) else { panic!() };
         assert_eq!(args.config, Some(PathBuf::from("c.yaml")));
-        let texts = [
-            args.overrides.address,
-            args.overrides.internal_address,
-            args.overrides.auth_mode,
-        ]
-        .map(|given| given.map(|given| (given.origin, given.text)));
+        let texts = [args.overrides.address, args.overrides.internal_address, args.overrides.auth_mode]
+            .map(|given| given.map(|given| (given.origin, given.text)));
         assert_eq!(
             texts,
             [

@@ -44,26 +44,14 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-const KEYS: &[&str] = &[
-    "auth",
-    "address",
-    "internalAddress",
-    "sources",
-    "registries",
-    "database",
-    "filter",
-];
+const KEYS: &[&str] = &["auth", "address", "internalAddress", "sources", "registries", "database", "filter"];
 
 impl Config {
     /// Reads a YAML document. Relative paths in it are relative to `directory`; `overrides` replace what the document says.
     ///
     /// # Errors
     /// All errors of the document and of the overrides, in document order.
-    pub fn parse(
-        text: &str,
-        directory: &Path,
-        overrides: &Overrides,
-    ) -> Result<Self, Vec<ConfigError>> {
+    pub fn parse(text: &str, directory: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
         let document = yaml::parse(text).map_err(|error| vec![error])?;
         let mut reader = Reader::default();
         let config = read(&document, directory, overrides, &mut reader);
@@ -74,12 +62,7 @@ impl Config {
     }
 }
 
-fn read(
-    document: &Value,
-    directory: &Path,
-    overrides: &Overrides,
-    reader: &mut Reader,
-) -> Option<Config> {
+fn read(document: &Value, directory: &Path, overrides: &Overrides, reader: &mut Reader) -> Option<Config> {
     // `filter` is what only a proxy needs (SPEC C-8): one document configures both, and this process leaves it alone.
     let root = reader.object(document, "", KEYS)?;
     let auth = root.get("auth").cloned().unwrap_or(Value::Null);
@@ -102,10 +85,7 @@ fn read(
     Some(Config {
         auth,
         auth_mode: auth_mode?,
-        address: overridden
-            .address
-            .or(address)
-            .unwrap_or(Address::AllInterfaces(8080)),
+        address: overridden.address.or(address).unwrap_or(Address::AllInterfaces(8080)),
         internal_address: overridden
             .internal_address
             .or(internal_address)

@@ -14,9 +14,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 /// Seconds; most requests take well under a millisecond, those that wait for an identity provider far longer.
-const BUCKETS: [f64; 10] = [
-    0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0,
-];
+const BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
 
 /// The metrics of one server.
 #[derive(Debug)]
@@ -62,13 +60,8 @@ impl Default for Metrics {
         let info = Info::new([("version", crate::VERSION)]);
         registry.register("build", "The running program", info);
         let requests = Family::default();
-        registry.register(
-            "http_requests",
-            "Answered requests of the public listener",
-            requests.clone(),
-        );
-        let duration =
-            Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
+        registry.register("http_requests", "Answered requests of the public listener", requests.clone());
+        let duration = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
         registry.register(
             "http_request_duration_seconds",
             "Time to the answer, without sending it",
@@ -87,17 +80,9 @@ impl Default for Metrics {
             refused_connections.clone(),
         );
         let connections = Gauge::default();
-        registry.register(
-            "connections",
-            "Open connections of the public listener",
-            connections.clone(),
-        );
+        registry.register("connections", "Open connections of the public listener", connections.clone());
         let loads = Family::default();
-        registry.register(
-            "source_loads",
-            "Loads of a source, by result",
-            loads.clone(),
-        );
+        registry.register("source_loads", "Loads of a source, by result", loads.clone());
         let last_success = Family::default();
         registry.register(
             "source_last_success_timestamp_seconds",
@@ -105,11 +90,7 @@ impl Default for Metrics {
             last_success.clone(),
         );
         let entries = Family::default();
-        registry.register(
-            "source_entries",
-            "Versions of servers a source holds",
-            entries.clone(),
-        );
+        registry.register("source_entries", "Versions of servers a source holds", entries.clone());
         Self {
             registry: Mutex::new(registry),
             requests,
@@ -139,23 +120,9 @@ impl Metrics {
         out
     }
 
-    pub(crate) fn request(
-        &self,
-        route: &'static str,
-        method: &'static str,
-        status: u16,
-        took: Duration,
-    ) {
-        self.requests
-            .get_or_create(&RequestLabels {
-                route,
-                method,
-                status,
-            })
-            .inc();
-        self.duration
-            .get_or_create(&RouteLabels { route })
-            .observe(took.as_secs_f64());
+    pub(crate) fn request(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
+        self.duration.get_or_create(&RouteLabels { route }).observe(took.as_secs_f64());
     }
 
     pub(crate) fn request_shed(&self) {
@@ -167,31 +134,14 @@ impl Metrics {
     }
 
     pub(crate) fn source_loaded(&self, source: &str, entries: usize, at: SystemTime) {
-        self.loads
-            .get_or_create(&LoadLabels {
-                source: source.to_owned(),
-                result: "success",
-            })
-            .inc();
-        let labels = SourceLabels {
-            source: source.to_owned(),
-        };
-        let seconds = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
+        self.loads.get_or_create(&LoadLabels { source: source.to_owned(), result: "success" }).inc();
+        let labels = SourceLabels { source: source.to_owned() };
+        let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         self.last_success.get_or_create(&labels).set(seconds);
-        self.entries
-            .get_or_create(&labels)
-            .set(i64::try_from(entries).unwrap_or(i64::MAX));
+        self.entries.get_or_create(&labels).set(i64::try_from(entries).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn source_failed(&self, source: &str) {
-        self.loads
-            .get_or_create(&LoadLabels {
-                source: source.to_owned(),
-                result: "failure",
-            })
-            .inc();
+        self.loads.get_or_create(&LoadLabels { source: source.to_owned(), result: "failure" }).inc();
     }
 }

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeArgs;
-use crate::config::{
-    AuthMode, Config, ConfigError, ModeError, effective_mode, is_loopback_or_private,
-};
+use crate::config::{AuthMode, Config, ConfigError, ModeError, effective_mode, is_loopback_or_private};
 use crate::server::{self, Protection, Running, StartError, Tuning};
 
 /// Why `serve` ended with an error.
@@ -63,10 +61,7 @@ impl ServeError {
 }
 
 fn lines(path: &Path, errors: &[ConfigError]) -> String {
-    let lines: Vec<String> = errors
-        .iter()
-        .map(|error| format!("{}: {error}", path.display()))
-        .collect();
+    let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", path.display())).collect();
     lines.join("\n")
 }
 
@@ -75,32 +70,21 @@ fn lines(path: &Path, errors: &[ConfigError]) -> String {
 /// # Errors
 /// When the configuration is not sound, or the server cannot start.
 pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
-    let overrides = args
-        .overrides
-        .or_environment(|name| std::env::var(name).ok());
+    let overrides = args.overrides.or_environment(|name| std::env::var(name).ok());
     let path = args
         .config
         .or_else(|| std::env::var_os("REGISTRY_CONFIG").map(PathBuf::from))
         .ok_or(ServeError::NoConfig)?;
-    let text = std::fs::read_to_string(&path).map_err(|error| ServeError::Read {
-        path: path.clone(),
-        error,
-    })?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| ServeError::Read { path: path.clone(), error })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let config =
-        Config::parse(&text, directory, &overrides).map_err(|errors| ServeError::Config {
-            path: path.clone(),
-            errors,
-        })?;
+    let config = Config::parse(&text, directory, &overrides)
+        .map_err(|errors| ServeError::Config { path: path.clone(), errors })?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
 
-    let mode = effective_mode(
-        config.auth_mode,
-        overrides.wanted_mode(),
-        overrides.address.is_some(),
-    )?;
+    let mode = effective_mode(config.auth_mode, overrides.wanted_mode(), overrides.address.is_some())?;
     let is_opened = config.auth_mode == AuthMode::Oauth && mode == AuthMode::Anonymous;
     let protection = protection(mode)?;
 

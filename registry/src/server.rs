@@ -102,11 +102,7 @@ pub struct Running {
 ///
 /// # Errors
 /// When an address cannot be listened on. A source that cannot be loaded is no error: `/readiness` shows it, and it is tried again.
-pub async fn start(
-    config: Config,
-    protection: Protection,
-    tuning: Tuning,
-) -> Result<Running, StartError> {
+pub async fn start(config: Config, protection: Protection, tuning: Tuning) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::default());
     start_with_metrics(config, protection, tuning, metrics).await
 }
@@ -122,22 +118,13 @@ pub async fn start_with_metrics(
     metrics: Arc<Metrics>,
 ) -> Result<Running, StartError> {
     let listen = async |address: &Address| {
-        listener::bind(address)
-            .await
-            .map_err(|error| StartError::Listen {
-                address: address.clone(),
-                error,
-            })
+        listener::bind(address).await.map_err(|error| StartError::Listen { address: address.clone(), error })
     };
     let public = listen(&config.address).await?;
     let internal = listen(&config.internal_address).await?;
 
     let sources = config.sources.len();
-    let store = Arc::new(Store::new(
-        config.sources,
-        config.registries,
-        Arc::clone(&metrics),
-    ));
+    let store = Arc::new(Store::new(config.sources, config.registries, Arc::clone(&metrics)));
     let refreshers = keep_fresh(&store, sources, tuning.poll).await;
 
     let (stop, stopping) = watch::channel(false);
@@ -147,12 +134,7 @@ pub async fn start_with_metrics(
         Protection::Anonymous => api,
         Protection::Layer(wrap) => wrap(api),
     };
-    let api = guarded(
-        api,
-        tuning.max_requests,
-        tuning.request_timeout,
-        Arc::clone(&metrics),
-    );
+    let api = guarded(api, tuning.max_requests, tuning.request_timeout, Arc::clone(&metrics));
     let internal_api = internal_router(Internal {
         store: Arc::clone(&store),
         metrics: Arc::clone(&metrics),
@@ -160,15 +142,7 @@ pub async fn start_with_metrics(
     });
     let public_address = public.address;
     let internal_address = internal.address;
-    let task = tokio::spawn(run(
-        public,
-        api,
-        internal,
-        internal_api,
-        tuning,
-        metrics,
-        stopping,
-    ));
+    let task = tokio::spawn(run(public, api, internal, internal_api, tuning, metrics, stopping));
     Ok(Running {
         public: public_address,
         internal: internal_address,
@@ -212,8 +186,7 @@ async fn run(
         drain: Duration::from_secs(1),
         ..tuning
     };
-    let internal =
-        tokio::spawn(internal.serve(internal_api, internal_tuning, None, internal_stopping));
+    let internal = tokio::spawn(internal.serve(internal_api, internal_tuning, None, internal_stopping));
     public.serve(api, tuning, Some(metrics), stopping).await;
     stop_internal.send_replace(true);
     let _ = internal.await;

@@ -79,39 +79,19 @@ pub struct SourceStatus {
 
 impl Store {
     /// An empty store: nothing is loaded yet.
-    pub fn new(
-        sources: Vec<SourceConfig>,
-        registries: Vec<RegistryConfig>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(sources: Vec<SourceConfig>, registries: Vec<RegistryConfig>, metrics: Arc<Metrics>) -> Self {
         let sources = sources
             .into_iter()
-            .map(|config| Source {
-                config,
-                snapshot: ArcSwapOption::empty(),
-                state: Mutex::default(),
-            })
+            .map(|config| Source { config, snapshot: ArcSwapOption::empty(), state: Mutex::default() })
             .collect();
         let registries = registries
             .into_iter()
             .map(|registry| {
                 let view = ArcSwapOption::empty();
-                (
-                    registry.name,
-                    Registry {
-                        sources: registry.sources,
-                        view,
-                    },
-                )
+                (registry.name, Registry { sources: registry.sources, view })
             })
             .collect();
-        Self {
-            sources,
-            registries,
-            merging: Mutex::default(),
-            loads: watch::Sender::new(0),
-            metrics,
-        }
+        Self { sources, registries, merging: Mutex::default(), loads: watch::Sender::new(0), metrics }
     }
 
     /// Whether a registry of this name is configured.
@@ -204,11 +184,8 @@ impl Store {
             if !registry.sources.contains(&source) {
                 continue;
             }
-            let snapshots: Option<Vec<Arc<Snapshot>>> = registry
-                .sources
-                .iter()
-                .map(|index| self.source(*index)?.snapshot.load_full())
-                .collect();
+            let snapshots: Option<Vec<Arc<Snapshot>>> =
+                registry.sources.iter().map(|index| self.source(*index)?.snapshot.load_full()).collect();
             if let Some(snapshots) = snapshots {
                 let view = View::merge(snapshots.iter().map(Arc::as_ref));
                 registry.view.store(Some(Arc::new(view)));
@@ -229,14 +206,8 @@ impl Source {
             name: self.config.name.clone(),
             status,
             error: state.error,
-            loaded_at: state
-                .loaded_at
-                .and_then(|at| OffsetDateTime::from(at).format(&Rfc3339).ok()),
-            entries: self
-                .snapshot
-                .load()
-                .as_ref()
-                .map_or(0, |snapshot| snapshot.entries.len()),
+            loaded_at: state.loaded_at.and_then(|at| OffsetDateTime::from(at).format(&Rfc3339).ok()),
+            entries: self.snapshot.load().as_ref().map_or(0, |snapshot| snapshot.entries.len()),
         }
     }
 }

@@ -14,19 +14,14 @@ pub struct Timestamp {
 impl Timestamp {
     /// Parses RFC 3339, any offset; `None` for anything else, dates without a time or an offset included.
     pub fn from_text(text: &str) -> Option<Self> {
-        let at = OffsetDateTime::parse(text, &Rfc3339)
-            .ok()?
-            .checked_to_offset(UtcOffset::UTC)?;
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.checked_to_offset(UtcOffset::UTC)?;
         let text = at.format(&Rfc3339).ok()?;
         Some(Self { at, text })
     }
 
     /// 1970-01-01T00:00:00Z: the date of what bears none.
     pub fn epoch() -> Self {
-        Self {
-            at: OffsetDateTime::UNIX_EPOCH,
-            text: "1970-01-01T00:00:00Z".to_owned(),
-        }
+        Self { at: OffsetDateTime::UNIX_EPOCH, text: "1970-01-01T00:00:00Z".to_owned() }
     }
 
     /// The point in time, in UTC.
@@ -54,10 +49,7 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_text(given).unwrap().as_str(), utc);
         }
-        assert_eq!(
-            Timestamp::from_text("1970-01-01T00:00:00Z"),
-            Some(Timestamp::epoch())
-        );
+        assert_eq!(Timestamp::from_text("1970-01-01T00:00:00Z"), Some(Timestamp::epoch()));
     }
 
     #[test]

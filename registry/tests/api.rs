@@ -1,12 +1,6 @@
 //! The public API over a real socket.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
 
@@ -62,9 +56,7 @@ async fn thirty_are_shown_by_default_and_the_last_page_has_no_cursor() {
     let running = start_large().await;
     let first = get(running.public, LIST).await.json();
     assert_eq!(first["metadata"]["count"], 30);
-    let body = get(running.public, &format!("{LIST}?search=zzz-no-such-server"))
-        .await
-        .json();
+    let body = get(running.public, &format!("{LIST}?search=zzz-no-such-server")).await.json();
     assert_eq!(body, json!({"servers": [], "metadata": {"count": 0}}));
 }
 
@@ -97,16 +89,9 @@ async fn a_server_is_found_by_its_encoded_name() {
             let response = get(running.public, &target).await;
             assert_eq!(response.status, 200, "{target}");
             let json = response.json();
-            let entry = if rest.is_empty() {
-                &json["servers"][0]
-            } else {
-                &json
-            };
+            let entry = if rest.is_empty() { &json["servers"][0] } else { &json };
             assert_eq!(entry["server"]["name"], "io.github.21st-dev/magic-mcp");
-            assert_eq!(
-                entry["_meta"]["io.modelcontextprotocol.registry/official"]["isLatest"],
-                true
-            );
+            assert_eq!(entry["_meta"]["io.modelcontextprotocol.registry/official"]["isLatest"], true);
         }
     }
 }
@@ -114,12 +99,8 @@ async fn a_server_is_found_by_its_encoded_name() {
 #[tokio::test]
 async fn versions_are_decoded_once() {
     let server = |version: &str| json!({"name": "a/b", "version": version, "description": "d"});
-    let (running, _directory) = start_with(&json!([
-        server("1.0.0+a/b"),
-        server("1.0.0+%2F"),
-        server("ü 1")
-    ]))
-    .await;
+    let (running, _directory) =
+        start_with(&json!([server("1.0.0+a/b"), server("1.0.0+%2F"), server("ü 1")])).await;
     for (encoded, version) in [
         ("1.0.0+a%2Fb", "1.0.0+a/b"),
         ("1.0.0%2Ba%2Fb", "1.0.0+a/b"),
@@ -144,14 +125,8 @@ async fn each_error_has_its_status_and_a_text() {
         (404, "/registry/other/v0.1/servers".into()),
         (404, "/registry/%64efault/v0.1/servers".into()),
         (404, "/registry/other/openapi.yaml".into()),
-        (
-            404,
-            format!("/registry/other/v0.1/servers/{known}/versions"),
-        ),
-        (
-            404,
-            "/registry/default/v0.1/servers/io.github.21st-dev/magic-mcp/versions".into(),
-        ),
+        (404, format!("/registry/other/v0.1/servers/{known}/versions")),
+        (404, "/registry/default/v0.1/servers/io.github.21st-dev/magic-mcp/versions".into()),
         (501, "/v1/registries".into()),
     ];
     for (status, rest) in [
@@ -173,14 +148,8 @@ async fn each_error_has_its_status_and_a_text() {
         (400, "..%2F../versions"),
         (400, "io.github.21st-dev%2Fmagic-mcp/versions/%zz"),
         (400, "io.github.21st-dev%2Fmagic-mcp/versions/%FF"),
-        (
-            400,
-            "io.github.21st-dev%2Fmagic-mcp/versions?include_deleted=maybe",
-        ),
-        (
-            400,
-            "io.github.21st-dev%2Fmagic-mcp/versions/latest?include_deleted=true&include_deleted=true",
-        ),
+        (400, "io.github.21st-dev%2Fmagic-mcp/versions?include_deleted=maybe"),
+        (400, "io.github.21st-dev%2Fmagic-mcp/versions/latest?include_deleted=true&include_deleted=true"),
     ] {
         table.push((status, format!("{LIST}/{rest}")));
     }
@@ -208,16 +177,8 @@ async fn each_error_has_its_status_and_a_text() {
         let response = get(running.public, &target).await;
         assert_eq!(response.status, status, "{target}");
         assert!(!response.error().is_empty(), "{target}");
-        assert_eq!(
-            response.header("x-content-type-options"),
-            Some("nosniff"),
-            "{target}"
-        );
-        assert_eq!(
-            response.header("cross-origin-resource-policy"),
-            Some("same-origin"),
-            "{target}"
-        );
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{target}");
+        assert_eq!(response.header("cross-origin-resource-policy"), Some("same-origin"), "{target}");
         let head = send(running.public, "HEAD", &target, &[]).await;
         assert_eq!((head.status, head.body.len()), (status, 0), "{target}");
     }
@@ -227,11 +188,7 @@ async fn each_error_has_its_status_and_a_text() {
 async fn what_is_asked_wrongly_is_not_repeated_in_the_error() {
     let running = start_large().await;
     let target = format!("{LIST}?limit=<script>&cursor=secret");
-    let response = get(
-        running.public,
-        &target.replace('<', "%3C").replace('>', "%3E"),
-    )
-    .await;
+    let response = get(running.public, &target.replace('<', "%3C").replace('>', "%3E")).await;
     assert!(!response.error().contains("script"));
 }
 
@@ -245,9 +202,7 @@ async fn other_methods_are_told_which_are_allowed() {
         &format!("{LIST}/a%2Fb/versions"),
         &format!("{LIST}/a%2Fb/versions/1"),
     ] {
-        for method in [
-            "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO", "get",
-        ] {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO", "get"] {
             let response = send(running.public, method, target, &[("content-length", "0")]).await;
             assert_eq!(response.status, 405, "{method} {target}");
             assert_eq!(response.header("allow"), Some("GET, HEAD"));
@@ -268,11 +223,7 @@ async fn what_comes_later_says_what_there_is() {
     ] {
         let response = send(running.public, method, &target, &[("content-length", "0")]).await;
         assert_eq!(response.status, 501, "{method} {target}");
-        assert!(
-            response
-                .error()
-                .contains("supported are GET of servers, versions and openapi.json")
-        );
+        assert!(response.error().contains("supported are GET of servers, versions and openapi.json"));
     }
 }
 
@@ -290,22 +241,11 @@ async fn head_is_get_without_the_body() {
         let head = send(running.public, "HEAD", target, &[]).await;
         assert_eq!((full.status, head.status), (200, 200), "{target}");
         assert!(head.body.is_empty());
-        assert_eq!(
-            full.header("content-length"),
-            Some(full.body.len().to_string().as_str())
-        );
+        assert_eq!(full.header("content-length"), Some(full.body.len().to_string().as_str()));
         let without_date = |headers: &[(String, String)]| -> BTreeSet<(String, String)> {
-            headers
-                .iter()
-                .filter(|(name, _)| name != "date")
-                .cloned()
-                .collect()
+            headers.iter().filter(|(name, _)| name != "date").cloned().collect()
         };
-        assert_eq!(
-            without_date(&full.headers),
-            without_date(&head.headers),
-            "{target}"
-        );
+        assert_eq!(without_date(&full.headers), without_date(&head.headers), "{target}");
     }
 }
 
@@ -327,22 +267,12 @@ async fn what_the_client_has_is_not_sent_again() {
             ("GET", "*".to_owned()),
         ] {
             let response = send(running.public, method, target, &[("if-none-match", &known)]).await;
-            assert_eq!(
-                (response.status, response.body.len()),
-                (304, 0),
-                "{method} {target} {known}"
-            );
+            assert_eq!((response.status, response.body.len()), (304, 0), "{method} {target} {known}");
             assert_eq!(response.header("etag"), Some(tag.as_str()));
             assert_eq!(response.header("cache-control"), Some("no-cache"));
             assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
         }
-        let other = send(
-            running.public,
-            "GET",
-            target,
-            &[("if-none-match", "\"other\"")],
-        )
-        .await;
+        let other = send(running.public, "GET", target, &[("if-none-match", "\"other\"")]).await;
         assert_eq!((other.status, other.body), (200, full.body));
     }
 }
@@ -351,13 +281,7 @@ async fn what_the_client_has_is_not_sent_again() {
 async fn different_pages_have_different_tags() {
     let running = start_large().await;
     let mut tags = BTreeSet::new();
-    let queries = [
-        "",
-        "?limit=1",
-        "?limit=2",
-        "?search=deepseek&limit=2",
-        "?search=zzz-none",
-    ];
+    let queries = ["", "?limit=1", "?limit=2", "?search=deepseek&limit=2", "?search=zzz-none"];
     for query in queries {
         let response = get(running.public, &format!("{LIST}{query}")).await;
         tags.insert(response.header("etag").unwrap().to_owned());
@@ -403,13 +327,7 @@ async fn filters_combine() {
         ("versions/latest", 404),
         ("versions/1.0.0?include_deleted=true", 200),
     ] {
-        assert_eq!(
-            get(running.public, &format!("{LIST}/c%2Fd/{rest}"))
-                .await
-                .status,
-            status,
-            "{rest}"
-        );
+        assert_eq!(get(running.public, &format!("{LIST}/c%2Fd/{rest}")).await.status, status, "{rest}");
     }
 }
 
@@ -433,21 +351,11 @@ registries:
         directory.path(),
     )
     .await;
-    for (registry, version, names) in [
-        ("first", "1.0.0", 2),
-        ("second", "2.0.0", 2),
-        ("just-two", "2.0.0", 1),
-    ] {
-        let list = get(
-            running.public,
-            &format!("/registry/{registry}/v0.1/servers"),
-        )
-        .await;
-        assert_eq!(
-            list.json()["servers"][0]["server"]["version"],
-            version,
-            "{registry}"
-        );
+    for (registry, version, names) in
+        [("first", "1.0.0", 2), ("second", "2.0.0", 2), ("just-two", "2.0.0", 1)]
+    {
+        let list = get(running.public, &format!("/registry/{registry}/v0.1/servers")).await;
+        assert_eq!(list.json()["servers"][0]["server"]["version"], version, "{registry}");
         assert_eq!(list.names().len(), names, "{registry}");
     }
 }
@@ -455,25 +363,13 @@ registries:
 #[tokio::test]
 async fn the_whole_router_is_behind_what_protects_it() {
     use registry::server::{Protection, start};
-    let config = support::config(
-        &support::one_file(&data("catalog-large.json")),
-        Path::new(""),
-    );
-    let refuse = axum::middleware::from_fn(
-        |_: axum::extract::Request, _: axum::middleware::Next| async {
-            axum::http::StatusCode::UNAUTHORIZED
-        },
-    );
+    let config = support::config(&support::one_file(&data("catalog-large.json")), Path::new(""));
+    let refuse = axum::middleware::from_fn(|_: axum::extract::Request, _: axum::middleware::Next| async {
+        axum::http::StatusCode::UNAUTHORIZED
+    });
     let protection = Protection::Layer(Box::new(move |router| router.layer(refuse)));
     let running = start(config, protection, support::tuning()).await.unwrap();
-    for target in [
-        LIST,
-        "/",
-        "/v1/me",
-        "/openapi.json",
-        "/registry/default/openapi.yaml",
-        "/unknown",
-    ] {
+    for target in [LIST, "/", "/v1/me", "/openapi.json", "/registry/default/openapi.yaml", "/unknown"] {
         let response = get(running.public, target).await;
         assert_eq!(response.status, 401, "{target}");
         assert_eq!(response.header("x-content-type-options"), Some("nosniff"));

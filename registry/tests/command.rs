@@ -1,12 +1,6 @@
 //! The `registry` command: what it refuses, and how it ends.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
 
@@ -30,11 +24,7 @@ auth:
 /// A directory with `config.yaml` and the catalog it names.
 fn directory(auth: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    fs::copy(
-        data("catalog-large.json"),
-        directory.path().join("catalog.json"),
-    )
-    .unwrap();
+    fs::copy(data("catalog-large.json"), directory.path().join("catalog.json")).unwrap();
     let text = format!(
         "{auth}\naddress: 127.0.0.1:0\ninternalAddress: 127.0.0.1:0\nsources: [{{name: s, file: {{path: catalog.json}}}}]\nregistries: [{{name: default, sources: [s]}}]\n"
     );
@@ -44,11 +34,7 @@ fn directory(auth: &str) -> TempDir {
 
 fn command(directory: &TempDir, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_registry"));
-    command
-        .arg("serve")
-        .arg("--config")
-        .arg(directory.path().join("config.yaml"))
-        .args(args);
+    command.arg("serve").arg("--config").arg(directory.path().join("config.yaml")).args(args);
     for name in [
         "REGISTRY_CONFIG",
         "REGISTRY_ADDRESS",
@@ -88,11 +74,7 @@ impl Served {
         };
         while served.internal == unknown {
             let mut line = String::new();
-            assert!(
-                served.log.read_line(&mut line).unwrap() > 0,
-                "{:#?}",
-                served.lines
-            );
+            assert!(served.log.read_line(&mut line).unwrap() > 0, "{:#?}", served.lines);
             let address = |key: &str| {
                 let (_, rest) = line.split_once(&format!(" {key}="))?;
                 rest.split_whitespace().next()?.parse().ok()
@@ -107,12 +89,7 @@ impl Served {
 
     fn signal(&self, name: &str) {
         let status = Command::new("sh")
-            .args([
-                "-c",
-                "kill -s \"$0\" \"$1\"",
-                name,
-                &self.child.id().to_string(),
-            ])
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.child.id().to_string()])
             .status();
         assert!(status.unwrap().success());
     }
@@ -152,77 +129,43 @@ fn an_oauth_document_is_not_served_unprotected() {
     for auth in [OAUTH, "", "auth: {}", "auth: {oauth: {}}"] {
         let output = command(&directory(auth), &[]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{auth}");
-        assert!(
-            stderr(&output).contains("auth.mode is oauth"),
-            "{}",
-            stderr(&output)
-        );
+        assert!(stderr(&output).contains("auth.mode is oauth"), "{}", stderr(&output));
     }
-    let output = command(&directory(ANONYMOUS), &["--auth-mode", "oauth"])
-        .output()
-        .unwrap();
+    let output = command(&directory(ANONYMOUS), &["--auth-mode", "oauth"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
 fn opening_an_oauth_document_needs_an_explicit_address() {
-    let output = command(&directory(OAUTH), &["--auth-mode", "anonymous"])
-        .output()
-        .unwrap();
+    let output = command(&directory(OAUTH), &["--auth-mode", "anonymous"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("needs an explicit --address"),
-        "{}",
-        stderr(&output)
-    );
-    let output = command(&directory(OAUTH), &[])
-        .env("REGISTRY_AUTH_MODE", "anonymous")
-        .output()
-        .unwrap();
+    assert!(stderr(&output).contains("needs an explicit --address"), "{}", stderr(&output));
+    let output = command(&directory(OAUTH), &[]).env("REGISTRY_AUTH_MODE", "anonymous").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[tokio::test]
 async fn an_opened_document_is_served_and_warned_about_where_others_reach_it() {
-    for (address, warns) in [
-        ("127.0.0.1:0", false),
-        ("[::1]:0", false),
-        (":0", true),
-        ("0.0.0.0:0", true),
-    ] {
+    for (address, warns) in [("127.0.0.1:0", false), ("[::1]:0", false), (":0", true), ("0.0.0.0:0", true)] {
         let directory = directory(OAUTH);
-        let mut command = command(
-            &directory,
-            &["--auth-mode", "anonymous", "--address", address],
-        );
+        let mut command = command(&directory, &["--auth-mode", "anonymous", "--address", address]);
         let served = Served::start(&mut command);
         let mut reachable = served.public;
         if reachable.ip().is_unspecified() {
             reachable.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         }
-        assert_eq!(
-            get(reachable, "/registry/default/v0.1/servers")
-                .await
-                .status,
-            200
-        );
+        assert_eq!(get(reachable, "/registry/default/v0.1/servers").await.status, 200);
         served.signal("TERM");
         let (code, log) = served.end();
         assert_eq!(code, Some(0));
-        assert_eq!(
-            log.contains("neither loopback nor private"),
-            warns,
-            "{address}: {log}"
-        );
+        assert_eq!(log.contains("neither loopback nor private"), warns, "{address}: {log}");
     }
 }
 
 #[test]
 fn all_errors_of_a_document_are_told_at_once() {
     let directory = directory("auth: {mode: open}\nadress: ':1'");
-    let output = command(&directory, &["--address", "nowhere"])
-        .output()
-        .unwrap();
+    let output = command(&directory, &["--address", "nowhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
     for part in [
@@ -240,15 +183,9 @@ fn what_cannot_start_says_why() {
     let directory = directory(ANONYMOUS);
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = command(&directory, &["--address", &address])
-        .output()
-        .unwrap();
+    let output = command(&directory, &["--address", &address]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr(&output).contains(&format!("cannot listen on {address}")),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).contains(&format!("cannot listen on {address}")), "{}", stderr(&output));
 
     let run = |args: &[&str]| {
         Command::new(env!("CARGO_BIN_EXE_registry"))
@@ -257,44 +194,24 @@ fn what_cannot_start_says_why() {
             .output()
             .unwrap()
     };
-    for args in [
-        &["serve"][..],
-        &["serve", "--config", "missing.yaml"],
-        &["serve", "--nope"],
-        &["run"],
-    ] {
+    for args in [&["serve"][..], &["serve", "--config", "missing.yaml"], &["serve", "--nope"], &["run"]] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert!(stderr(&output).starts_with("registry: "));
     }
     assert!(run(&["--help"]).status.success());
-    assert!(
-        String::from_utf8(run(&["--version"]).stdout)
-            .unwrap()
-            .starts_with("registry ")
-    );
+    assert!(String::from_utf8(run(&["--version"]).stdout).unwrap().starts_with("registry "));
 }
 
 #[tokio::test]
 async fn no_credentials_are_logged() {
     let directory = directory(ANONYMOUS);
     let served = Served::start(command(&directory, &[]).env("REGISTRY_LOG", "trace"));
-    let headers = [
-        ("authorization", "Bearer hunter2"),
-        ("cookie", "session=hunter2"),
-    ];
-    support::send(
-        served.public,
-        "GET",
-        "/registry/default/v0.1/servers?access_token=hunter2",
-        &headers,
-    )
-    .await;
+    let headers = [("authorization", "Bearer hunter2"), ("cookie", "session=hunter2")];
+    support::send(served.public, "GET", "/registry/default/v0.1/servers?access_token=hunter2", &headers)
+        .await;
     served.signal("TERM");
     let (_, log) = served.end();
-    assert!(
-        log.contains("path=\"/registry/default/v0.1/servers\""),
-        "{log}"
-    );
+    assert!(log.contains("path=\"/registry/default/v0.1/servers\""), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
 }

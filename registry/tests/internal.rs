@@ -1,12 +1,6 @@
 //! The internal listener, and what keeps the two apart.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
 
@@ -16,26 +10,15 @@ use support::{get, send, start_large};
 #[tokio::test]
 async fn each_path_has_its_document() {
     let running = start_large().await;
-    assert_eq!(
-        get(running.internal, "/health").await.json(),
-        json!({"status": "healthy"})
-    );
-    assert_eq!(
-        get(running.internal, "/readiness").await.json(),
-        json!({"status": "ready"})
-    );
+    assert_eq!(get(running.internal, "/health").await.json(), json!({"status": "healthy"}));
+    assert_eq!(get(running.internal, "/readiness").await.json(), json!({"status": "ready"}));
     assert_eq!(
         get(running.internal, "/version").await.json(),
         json!({"name": "registry", "version": registry::VERSION})
     );
     get(running.public, "/registry/default/v0.1/servers").await;
     let metrics = get(running.internal, "/metrics").await;
-    assert!(
-        metrics
-            .header("content-type")
-            .unwrap()
-            .starts_with("application/openmetrics-text")
-    );
+    assert!(metrics.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     let text = String::from_utf8(metrics.body).unwrap();
     for line in [
         "registry_http_requests_total{route=\"list\",method=\"GET\",status=\"200\"} 1",
@@ -82,11 +65,7 @@ async fn only_get_and_head_are_answered() {
     let running = start_large().await;
     for target in ["/health", "/readiness", "/version", "/metrics"] {
         let post = send(running.internal, "POST", target, &[("content-length", "0")]).await;
-        assert_eq!(
-            (post.status, post.header("allow")),
-            (405, Some("GET, HEAD")),
-            "{target}"
-        );
+        assert_eq!((post.status, post.header("allow")), (405, Some("GET, HEAD")), "{target}");
         let head = send(running.internal, "HEAD", target, &[]).await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{target}");
     }
@@ -100,9 +79,7 @@ async fn clients_cannot_grow_the_metrics() {
     }
     let text = String::from_utf8(get(running.internal, "/metrics").await.body).unwrap();
     assert!(
-        text.contains(
-            "registry_http_requests_total{route=\"unknown\",method=\"other\",status=\"404\"} 5"
-        ),
+        text.contains("registry_http_requests_total{route=\"unknown\",method=\"other\",status=\"404\"} 5"),
         "{text}"
     );
 }

@@ -1,12 +1,6 @@
 //! The API's description, and what is served held against it and against the official one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod support;
 
@@ -51,11 +45,7 @@ fn the_json_is_the_yaml() {
     if std::env::var_os("REGISTRY_BLESS").is_some() {
         fs::write(&path, &generated).unwrap();
     }
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        generated,
-        "run with REGISTRY_BLESS=1 to rewrite it"
-    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), generated, "run with REGISTRY_BLESS=1 to rewrite it");
 }
 
 #[tokio::test]
@@ -68,10 +58,7 @@ async fn other_registries_recognise_the_document() {
     assert_eq!(parsed, json);
     assert_eq!(json["info"]["version"], "1.0.0");
     assert!(
-        json["info"]["description"]
-            .as_str()
-            .unwrap()
-            .contains("github.com/modelcontextprotocol/registry")
+        json["info"]["description"].as_str().unwrap().contains("github.com/modelcontextprotocol/registry")
     );
 }
 
@@ -102,19 +89,10 @@ async fn every_described_path_is_served() {
     let running = start_large().await;
     let document = ours();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let base = if item.get("servers").is_some() {
-            ""
-        } else {
-            "/registry/default"
-        };
-        let path = path
-            .replace("{serverName}", "io.github.21st-dev%2Fmagic-mcp")
-            .replace("{version}", "latest");
-        assert_eq!(
-            get(running.public, &format!("{base}{path}")).await.status,
-            200,
-            "{path}"
-        );
+        let base = if item.get("servers").is_some() { "" } else { "/registry/default" };
+        let path =
+            path.replace("{serverName}", "io.github.21st-dev%2Fmagic-mcp").replace("{version}", "latest");
+        assert_eq!(get(running.public, &format!("{base}{path}")).await.status, 200, "{path}");
     }
 }
 
@@ -122,11 +100,7 @@ async fn every_described_path_is_served() {
 async fn bodies_are_what_both_documents_describe() {
     let official = document(&data("openapi-official.yaml"));
     let ours = ours();
-    for file in [
-        "catalog-large.json",
-        "upstream-registry.json",
-        "seed-official.json",
-    ] {
+    for file in ["catalog-large.json", "upstream-registry.json", "seed-official.json"] {
         let running = start(&one_file(&data(file)), Path::new("")).await;
         for (document, name) in [(&official, "official"), (&ours, "ours")] {
             let list = validator(document, "ServerList");
@@ -138,24 +112,13 @@ async fn bodies_are_what_both_documents_describe() {
                 let Some(cursor) = json["metadata"].get("nextCursor") else {
                     break;
                 };
-                target = format!(
-                    "/registry/default/v0.1/servers?limit=100&cursor={}",
-                    cursor.as_str().unwrap()
-                );
+                target =
+                    format!("/registry/default/v0.1/servers?limit=100&cursor={}", cursor.as_str().unwrap());
             }
-            let first = get(running.public, "/registry/default/v0.1/servers?limit=1")
-                .await
-                .names();
-            let base = format!(
-                "/registry/default/v0.1/servers/{}/versions",
-                first[0].replace('/', "%2F")
-            );
+            let first = get(running.public, "/registry/default/v0.1/servers?limit=1").await.names();
+            let base = format!("/registry/default/v0.1/servers/{}/versions", first[0].replace('/', "%2F"));
             assert_valid(&list, &get(running.public, &base).await.json(), name);
-            assert_valid(
-                &one,
-                &get(running.public, &format!("{base}/latest")).await.json(),
-                name,
-            );
+            assert_valid(&one, &get(running.public, &format!("{base}/latest")).await.json(), name);
         }
     }
 }
@@ -164,11 +127,9 @@ async fn bodies_are_what_both_documents_describe() {
 async fn errors_are_what_our_document_describes() {
     let running = start_large().await;
     let error = validator(&ours(), "Error");
-    for target in [
-        "/x",
-        "/registry/default/v0.1/servers?limit=0",
-        "/registry/default/v0.1/servers/a%2Fb/versions",
-    ] {
+    for target in
+        ["/x", "/registry/default/v0.1/servers?limit=0", "/registry/default/v0.1/servers/a%2Fb/versions"]
+    {
         assert_valid(&error, &get(running.public, target).await.json(), target);
     }
 }

@@ -20,43 +20,19 @@ struct Limits {
 }
 
 pub(super) fn backend(url: &Url, system_ca: &Path) -> Tree {
-    cluster(
-        BACKEND,
-        url,
-        Addresses::Servers,
-        &Limits {
-            connections: 1024,
-            requests: 1024,
-        },
-    )
-    .and(
-        "transport_socket",
-        url.is_https().then(|| tls(url.host(), system_ca)),
-    )
+    cluster(BACKEND, url, Addresses::Servers, &Limits { connections: 1024, requests: 1024 })
+        .and("transport_socket", url.is_https().then(|| tls(url.host(), system_ca)))
 }
 
 pub(super) fn provider(upstream: &Upstream<'_>, document: &Document, system_ca: &Path) -> Tree {
-    let ca = upstream
-        .provider
-        .ca_cert_path
-        .as_deref()
-        .map(|file| document.resolve(file));
+    let ca = upstream.provider.ca_cert_path.as_deref().map(|file| document.resolve(file));
     let limits = match upstream.purpose {
-        Purpose::Keys => Limits {
-            connections: 8,
-            requests: 32,
-        },
-        Purpose::Introspection => Limits {
-            connections: 128,
-            requests: 1024,
-        },
+        Purpose::Keys => Limits { connections: 8, requests: 32 },
+        Purpose::Introspection => Limits { connections: 128, requests: 1024 },
     };
     cluster(&upstream.name, upstream.url, Addresses::Service, &limits).and(
         "transport_socket",
-        upstream
-            .url
-            .is_https()
-            .then(|| tls(upstream.url.host(), ca.as_deref().unwrap_or(system_ca))),
+        upstream.url.is_https().then(|| tls(upstream.url.host(), ca.as_deref().unwrap_or(system_ca))),
     )
 }
 
@@ -129,21 +105,19 @@ fn tls(host: &Host, ca: &Path) -> Tree {
                 other => other.to_string(),
             };
             let name = map! { "san_type": "IP_ADDRESS", "matcher": map! { "exact": literal } };
-            (
-                None,
-                trusted.and("match_typed_subject_alt_names", Some(list![name])),
-            )
+            (None, trusted.and("match_typed_subject_alt_names", Some(list![name])))
         }
     };
-    let context = map! { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext" }
-        .and("sni", sni)
-        .and("auto_sni_san_validation", sni.map(|_| true))
-        .and(
-            "common_tls_context",
-            Some(map! {
-                "tls_params": map! { "tls_minimum_protocol_version": "TLSv1_2" },
-                "validation_context": validation,
-            }),
-        );
+    let context =
+        map! { "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext" }
+            .and("sni", sni)
+            .and("auto_sni_san_validation", sni.map(|_| true))
+            .and(
+                "common_tls_context",
+                Some(map! {
+                    "tls_params": map! { "tls_minimum_protocol_version": "TLSv1_2" },
+                    "validation_context": validation,
+                }),
+            );
     map! { "name": "envoy.transport_sockets.tls", "typed_config": context }
 }

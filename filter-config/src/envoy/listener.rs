@@ -99,9 +99,9 @@ fn routes() -> Tree {
 /// A bucket for each client: its IPv4 address, or its IPv6 network, of which one client has all addresses.
 fn rate_limit(requests_per_second: u32) -> Tree {
     let bucket = || map! { "max_tokens": requests_per_second, "tokens_per_fill": requests_per_second, "fill_interval": "1s" };
-    let always =
-        || map! { "default_value": map! { "numerator": 100_u32, "denominator": "HUNDRED" } };
-    let client = map! { "masked_remote_address": map! { "v4_prefix_mask_len": 32_u32, "v6_prefix_mask_len": 64_u32 } };
+    let always = || map! { "default_value": map! { "numerator": 100_u32, "denominator": "HUNDRED" } };
+    let client =
+        map! { "masked_remote_address": map! { "v4_prefix_mask_len": 32_u32, "v6_prefix_mask_len": 64_u32 } };
     let header = map! { "header": map! { "key": "retry-after", "value": "1" } };
     map! {
         "name": "envoy.filters.http.local_ratelimit",
@@ -139,8 +139,6 @@ fn wasm(options: &Options, plugin_configuration: &str) -> Tree {
                 "name": "registry-auth",
                 "root_id": "registry-auth",
                 "failure_policy": "FAIL_RELOAD",
-                // The filter answers for bodies while it waits: none is delivered before the decision.
-                "allow_on_headers_stop_iteration": true,
                 "vm_config": vm,
                 "configuration": map! {
                     "@type": "type.googleapis.com/google.protobuf.StringValue",

@@ -36,19 +36,13 @@ pub(super) fn all(oauth: &OauthPolicy) -> Vec<Upstream<'_>> {
 fn of_provider(provider: &Provider) -> impl Iterator<Item = Upstream<'_>> {
     // jwksUrl skips discovery, so the issuer itself is never asked (SPEC J-6).
     let keys = provider.jwks_url.as_ref().unwrap_or(&provider.issuer_url);
-    let introspection = provider
-        .introspection_url
-        .as_ref()
-        .map(|url| (Purpose::Introspection, url));
-    [Some((Purpose::Keys, keys)), introspection]
-        .into_iter()
-        .flatten()
-        .map(move |(purpose, url)| Upstream {
-            name: format!("{}-{}", provider.name, purpose.as_str()),
-            provider,
-            purpose,
-            url,
-        })
+    let introspection = provider.introspection_url.as_ref().map(|url| (Purpose::Introspection, url));
+    [Some((Purpose::Keys, keys)), introspection].into_iter().flatten().map(move |(purpose, url)| Upstream {
+        name: format!("{}-{}", provider.name, purpose.as_str()),
+        provider,
+        purpose,
+        url,
+    })
 }
 
 /// Something the document asks for that the rendered configuration does not do yet.
@@ -69,9 +63,7 @@ enum UnrenderedKind {
 impl fmt::Display for Unrendered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.kind {
-            UnrenderedKind::AuthToken => {
-                "is not rendered yet: this provider is asked without the token"
-            }
+            UnrenderedKind::AuthToken => "is not rendered yet: this provider is asked without the token",
             UnrenderedKind::ClientSecret => {
                 "is not rendered yet: this provider's introspection is asked without the client's secret"
             }
@@ -92,18 +84,11 @@ pub fn unrendered(policy: &Policy) -> Vec<Unrendered> {
     for (index, provider) in oauth.providers.iter().enumerate() {
         let secret = provider.client_secret_file.is_some() && provider.introspection_url.is_some();
         for (asked, key, kind) in [
-            (
-                provider.auth_token_file.is_some(),
-                "authTokenFile",
-                UnrenderedKind::AuthToken,
-            ),
+            (provider.auth_token_file.is_some(), "authTokenFile", UnrenderedKind::AuthToken),
             (secret, "clientSecretFile", UnrenderedKind::ClientSecret),
         ] {
             if asked {
-                all.push(Unrendered {
-                    path: format!("auth.oauth.providers[{index}].{key}"),
-                    kind,
-                });
+                all.push(Unrendered { path: format!("auth.oauth.providers[{index}].{key}"), kind });
             }
         }
     }
@@ -112,10 +97,7 @@ pub fn unrendered(policy: &Policy) -> Vec<Unrendered> {
         .any(|upstream| matches!(upstream.url.host(), Host::Name(name) if name != "localhost"))
     {
         let path = "auth.oauth.providers[].allowPrivateIP".to_owned();
-        all.push(Unrendered {
-            path,
-            kind: UnrenderedKind::ResolvedAddresses,
-        });
+        all.push(Unrendered { path, kind: UnrenderedKind::ResolvedAddresses });
     }
     all
 }

@@ -21,15 +21,9 @@ fn all_errors_are_reported_at_once() {
     assert!(output.stdout.is_empty());
     let errors = stderr(&output);
     assert_eq!(errors.lines().count(), 5, "{errors}");
+    assert!(errors.lines().all(|line| line.starts_with("error: auth.oauth.")), "{errors}");
     assert!(
-        errors
-            .lines()
-            .all(|line| line.starts_with("error: auth.oauth.")),
-        "{errors}"
-    );
-    assert!(
-        errors.contains("auth.oauth.providers[0].audiance: ")
-            && errors.contains("did you mean audience?"),
+        errors.contains("auth.oauth.providers[0].audiance: ") && errors.contains("did you mean audience?"),
         "{errors}"
     );
     assert!(!errors.contains("hunter2"), "{errors}");
@@ -49,10 +43,7 @@ fn what_is_no_document_is_an_error_and_what_cannot_be_read_is_another() {
         assert!(stderr(&output).starts_with("error: "), "{name}");
     }
     std::fs::write(directory.join("latin1.yaml"), b"auth: \xfc").unwrap();
-    assert_eq!(
-        check(&directory.join("latin1.yaml"), &[]).status.code(),
-        Some(1)
-    );
+    assert_eq!(check(&directory.join("latin1.yaml"), &[]).status.code(), Some(1));
     for file in [directory.join("missing.yaml"), directory.clone()] {
         let output = check(&file, &[]);
         assert_eq!(output.status.code(), Some(2));
@@ -73,11 +64,7 @@ fn wrong_usage_is_2() {
         vec!["render", "nginx", "--config", config],
         vec!["render", "envoy", "--config", config],
     ] {
-        assert_eq!(
-            command(&arguments).output().unwrap().status.code(),
-            Some(2),
-            "{arguments:?}"
-        );
+        assert_eq!(command(&arguments).output().unwrap().status.code(), Some(2), "{arguments:?}");
     }
     for more in [
         vec!["--rate-limit", "0"],
@@ -99,9 +86,7 @@ fn wrong_usage_is_2() {
 #[test]
 fn insecure_http_comes_from_the_environment_only() {
     let directory = directory("insecure");
-    let text = std::fs::read_to_string(seed("basic"))
-        .unwrap()
-        .replace("https://keycloak", "http://keycloak");
+    let text = std::fs::read_to_string(seed("basic")).unwrap().replace("https://keycloak", "http://keycloak");
     let file = write(&directory, "config.yaml", &text);
     assert_eq!(check(&file, &[]).status.code(), Some(1));
     for (value, code) in [("true", 0), ("1", 1), ("TRUE", 1), ("", 1)] {
@@ -128,10 +113,7 @@ fn insecure_http_comes_from_the_environment_only() {
     .output()
     .unwrap();
     let text = String::from_utf8(rendered.stdout).unwrap();
-    assert!(
-        !text.contains("INSECURE_HTTP=true") && text.contains("Plain http"),
-        "{text}"
-    );
+    assert!(!text.contains("INSECURE_HTTP=true") && text.contains("Plain http"), "{text}");
 }
 
 #[test]
@@ -140,64 +122,38 @@ fn referenced_files_are_warnings_or_errors() {
     let config = write(&directory, "config.yaml", LOCAL);
     let output = check(&config, &[]);
     assert_eq!(output.status.code(), Some(0));
-    assert_eq!(
-        stderr(&output).matches("cannot be read").count(),
-        3,
-        "{}",
-        stderr(&output)
-    );
+    assert_eq!(stderr(&output).matches("cannot be read").count(), 3, "{}", stderr(&output));
     assert_eq!(check(&config, &["--files"]).status.code(), Some(1));
 
     std::fs::create_dir(directory.join("certs")).unwrap();
     let certificate = "-----BEGIN CERTIFICATE-----\nMIGAMA==\n-----END CERTIFICATE-----\n";
-    let good: String = format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        base64_sequence()
-    );
+    let good: String =
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64_sequence());
     write(&directory, "secret", "s3cr3t of two words\n");
     write(&directory, "token", "  abc.def.ghi\n");
-    write(
-        &directory,
-        "certs/ca.pem",
-        &format!("# roots\n{good}{good}"),
-    );
+    write(&directory, "certs/ca.pem", &format!("# roots\n{good}{good}"));
     let output = check(&config, &["--files"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 
     for (file, text, fault) in [
         ("secret", String::new(), "is empty"),
         ("secret", " \n\t".to_owned(), "is empty"),
-        (
-            "secret",
-            "hunter2\nhunter2".to_owned(),
-            "control characters",
-        ),
+        ("secret", "hunter2\nhunter2".to_owned(), "control characters"),
         ("secret", "x".repeat(64 * 1024 + 1), "longer than 64 KiB"),
         ("token", "hunter2 hunter2".to_owned(), "blanks"),
         ("token", "hunter\u{fc}".to_owned(), "blanks"),
         ("certs/ca.pem", String::new(), "no PEM certificate"),
         ("certs/ca.pem", "hunter2".to_owned(), "no PEM certificate"),
         ("certs/ca.pem", certificate.to_owned(), "no PEM certificate"),
-        (
-            "certs/ca.pem",
-            good.replace("END", "ND"),
-            "no PEM certificate",
-        ),
-        (
-            "certs/ca.pem",
-            good.replace("CERTIFICATE", "PRIVATE KEY"),
-            "no PEM certificate",
-        ),
+        ("certs/ca.pem", good.replace("END", "ND"), "no PEM certificate"),
+        ("certs/ca.pem", good.replace("CERTIFICATE", "PRIVATE KEY"), "no PEM certificate"),
     ] {
         let before = std::fs::read_to_string(directory.join(file)).unwrap();
         write(&directory, file, &text);
         let output = check(&config, &["--files"]);
         assert_eq!(output.status.code(), Some(1), "{file}: {text:.40}");
         let errors = stderr(&output);
-        assert!(
-            errors.contains(fault) && errors.contains("error: auth.oauth.providers[0]."),
-            "{errors}"
-        );
+        assert!(errors.contains(fault) && errors.contains("error: auth.oauth.providers[0]."), "{errors}");
         assert!(!errors.contains("hunter2"), "{errors}");
         write(&directory, file, &before);
     }

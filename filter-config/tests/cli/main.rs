@@ -1,11 +1,5 @@
 //! The command line, as its users see it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod check;
 mod render;
@@ -35,27 +29,16 @@ fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_filter-config"));
-    command
-        .args(arguments)
-        .env_remove("REGISTRY_AUTH_INSECURE_HTTP");
+    command.args(arguments).env_remove("REGISTRY_AUTH_INSECURE_HTTP");
     command
 }
 
 fn check(file: &Path, more: &[&str]) -> Output {
-    command(&["check", "--config"])
-        .arg(file)
-        .args(more)
-        .output()
-        .unwrap()
+    command(&["check", "--config"]).arg(file).args(more).output().unwrap()
 }
 
 fn render(file: &Path, more: &[&str]) -> Output {
-    let options = [
-        "--wasm",
-        "/opt/registry-auth/filter.wasm",
-        "--listen",
-        "0.0.0.0:8080",
-    ];
+    let options = ["--wasm", "/opt/registry-auth/filter.wasm", "--listen", "0.0.0.0:8080"];
     let mut command = command(&["render", "envoy", "--config"]);
     command.arg(file).args(options);
     if !more.contains(&"--backend") {
@@ -79,29 +62,16 @@ fn stderr(output: &Output) -> String {
 
 fn filter_configuration(bootstrap: &serde_json::Value) -> serde_json::Value {
     let filters = bootstrap
-        .pointer(
-            "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters",
-        )
+        .pointer("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
         .and_then(|filters| filters.as_array())
         .unwrap();
-    let wasm = filters
-        .iter()
-        .find(|filter| filter["name"] == "envoy.filters.http.wasm")
-        .unwrap();
-    let text = wasm
-        .pointer("/typed_config/config/configuration/value")
-        .unwrap()
-        .as_str()
-        .unwrap();
+    let wasm = filters.iter().find(|filter| filter["name"] == "envoy.filters.http.wasm").unwrap();
+    let text = wasm.pointer("/typed_config/config/configuration/value").unwrap().as_str().unwrap();
     serde_json::from_str(text).unwrap()
 }
 
 fn cluster<'b>(bootstrap: &'b serde_json::Value, name: &str) -> Option<&'b serde_json::Value> {
-    let clusters = bootstrap
-        .pointer("/static_resources/clusters")
-        .unwrap()
-        .as_array()
-        .unwrap();
+    let clusters = bootstrap.pointer("/static_resources/clusters").unwrap().as_array().unwrap();
     clusters.iter().find(|cluster| cluster["name"] == name)
 }
 

@@ -19,18 +19,10 @@ pub(super) fn read(
     document: &Document<'_>,
     filter: &Filter,
 ) -> Result<Option<Draft>, Vec<EntryError>> {
-    let mut check = Check {
-        index,
-        name: None,
-        errors: Vec::new(),
-    };
+    let mut check = Check { index, name: None, errors: Vec::new() };
     let last_updated = document.last_updated.as_ref();
     let draft = check.draft(item, document.wrapped, last_updated, filter);
-    if check.errors.is_empty() {
-        Ok(draft)
-    } else {
-        Err(check.errors)
-    }
+    if check.errors.is_empty() { Ok(draft) } else { Err(check.errors) }
 }
 
 /// Collects the errors of one entry.
@@ -60,11 +52,7 @@ impl Check {
         let (server, outer) = self.unwrap_item(item, wrapped)?;
         let value = self.server_json(server)?;
         self.name = value.get("name").and_then(Value::as_str).map(str::to_owned);
-        if self
-            .name
-            .as_deref()
-            .is_some_and(|name| !filter.names.takes(name))
-        {
+        if self.name.as_deref().is_some_and(|name| !filter.names.takes(name)) {
             self.errors.clear();
             return None;
         }
@@ -75,29 +63,16 @@ impl Check {
         let (meta, extensions) = if wrapped {
             self.outer_meta(outer)
         } else {
-            (
-                value
-                    .get("_meta")
-                    .and_then(|meta| meta.get(OFFICIAL))
-                    .cloned(),
-                Vec::new(),
-            )
+            (value.get("_meta").and_then(|meta| meta.get(OFFICIAL)).cloned(), Vec::new())
         };
         let meta = self.official(meta.as_ref(), last_updated);
         if !filter.tags.takes_any(&tags(&value)) {
             return None;
         }
-        let title = value
-            .get("title")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let title = value.get("title").and_then(Value::as_str).unwrap_or_default();
         let name = name?;
         Some(Draft {
-            searched: [
-                name.as_str().to_lowercase(),
-                title.to_lowercase(),
-                description?.to_lowercase(),
-            ],
+            searched: [name.as_str().to_lowercase(), title.to_lowercase(), description?.to_lowercase()],
             name,
             version: version?,
             meta: meta?,
@@ -118,21 +93,14 @@ impl Check {
         let members = self.members(item, "entry")?;
         let find = |wanted: &str| members.iter().find(|(key, _)| key == wanted);
         let Some((_, server)) = find("server") else {
-            self.error(
-                "server",
-                "missing; each entry of a list is {\"server\": {…}, \"_meta\": {…}}",
-            );
+            self.error("server", "missing; each entry of a list is {\"server\": {…}, \"_meta\": {…}}");
             return None;
         };
         Some((*server, find("_meta").map(|(_, meta)| *meta)))
     }
 
     /// The members of an object, each key once: of two members with one key, another reader may see the other one.
-    fn members<'a>(
-        &mut self,
-        object: &'a RawValue,
-        field: &str,
-    ) -> Option<Vec<(String, &'a RawValue)>> {
+    fn members<'a>(&mut self, object: &'a RawValue, field: &str) -> Option<Vec<(String, &'a RawValue)>> {
         let Ok(Members(members)) = serde_json::from_str(object.get()) else {
             self.error(field, "expected an object");
             return None;
@@ -196,10 +164,7 @@ impl Check {
         let text = self.text(value, "description")?;
         let length = text.chars().count();
         if !(1..=100).contains(&length) {
-            self.error(
-                "description",
-                format!("expected 1 to 100 characters, found {length}"),
-            );
+            self.error("description", format!("expected 1 to 100 characters, found {length}"));
             return None;
         }
         Some(text)
@@ -223,34 +188,17 @@ impl Check {
         (official, extensions)
     }
 
-    fn official(
-        &mut self,
-        meta: Option<&Value>,
-        last_updated: Option<&Timestamp>,
-    ) -> Option<OfficialMeta> {
+    fn official(&mut self, meta: Option<&Value>, last_updated: Option<&Timestamp>) -> Option<OfficialMeta> {
         if meta.is_some_and(|meta| !meta.is_object() && !meta.is_null()) {
             self.error(&format!("_meta.{OFFICIAL}"), "expected an object");
             return None;
         }
         let before = self.errors.len();
-        let status = self.member(
-            meta,
-            "status",
-            "`active`, `deprecated` or `deleted`",
-            Status::from_text,
-        );
-        let status_message = self.member(meta, "statusMessage", "a string", |text| {
-            Some(text.to_owned())
-        });
+        let status = self.member(meta, "status", "`active`, `deprecated` or `deleted`", Status::from_text);
+        let status_message = self.member(meta, "statusMessage", "a string", |text| Some(text.to_owned()));
         let mut date = |field| self.member(meta, field, "an RFC 3339 date", Timestamp::from_text);
-        let (published, updated, changed) = (
-            date("publishedAt"),
-            date("updatedAt"),
-            date("statusChangedAt"),
-        );
-        let published_at = published
-            .or_else(|| last_updated.cloned())
-            .unwrap_or_else(Timestamp::epoch);
+        let (published, updated, changed) = (date("publishedAt"), date("updatedAt"), date("statusChangedAt"));
+        let published_at = published.or_else(|| last_updated.cloned()).unwrap_or_else(Timestamp::epoch);
         (self.errors.len() == before).then(|| OfficialMeta {
             status: status.unwrap_or(Status::Active),
             status_message,
@@ -271,10 +219,7 @@ impl Check {
         let value = meta?.get(field).filter(|value| !value.is_null())?;
         let parsed = value.as_str().and_then(parse);
         if parsed.is_none() {
-            self.error(
-                &format!("_meta.{OFFICIAL}.{field}"),
-                format!("expected {expected}"),
-            );
+            self.error(&format!("_meta.{OFFICIAL}.{field}"), format!("expected {expected}"));
         }
         parsed
     }

@@ -10,8 +10,7 @@ use super::LoadError;
 use crate::config::Format;
 use crate::timestamp::Timestamp;
 
-const LIST: &str =
-    "`data.servers` (ToolHive), `servers` (official) or an array of server.json objects";
+const LIST: &str = "`data.servers` (ToolHive), `servers` (official) or an array of server.json objects";
 
 /// A catalog whose entries are still text: what is unknown in them is kept as it is.
 #[derive(Debug)]
@@ -84,12 +83,7 @@ impl<'a> Document<'a> {
                     .ok_or(LoadError::Shape("an RFC 3339 date in `meta.last_updated`"))?,
             ),
         };
-        Ok(Self {
-            items: document.data.servers,
-            wrapped: false,
-            last_updated,
-            is_partial: false,
-        })
+        Ok(Self { items: document.data.servers, wrapped: false, last_updated, is_partial: false })
     }
 
     fn official(text: &'a str) -> Result<Self, LoadError> {
@@ -169,7 +163,8 @@ mod tests {
 
     #[test]
     fn compacting_touches_only_the_space_between_tokens() {
-        let pretty = "{ \"a b\" :\t[ 1.0 , 1e400 ],\r\n \"q\\\" \\\\\" : \" x \\\\\" , \"u\":\"\\u0041 \u{a0}\" }";
+        let pretty =
+            "{ \"a b\" :\t[ 1.0 , 1e400 ],\r\n \"q\\\" \\\\\" : \" x \\\\\" , \"u\":\"\\u0041 \u{a0}\" }";
         let compacted = "{\"a b\":[1.0,1e400],\"q\\\" \\\\\":\" x \\\\\",\"u\":\"\\u0041 \u{a0}\"}";
         assert_eq!(compact(pretty), compacted);
         assert_eq!(compact(compacted), compacted);
@@ -178,10 +173,7 @@ mod tests {
     #[test]
     fn forms_are_told_by_their_shape() {
         for (text, wrapped) in [
-            (
-                r#"{"meta":{"last_updated":"2025-01-01T00:00:00Z"},"data":{"servers":[{}]}}"#,
-                false,
-            ),
+            (r#"{"meta":{"last_updated":"2025-01-01T00:00:00Z"},"data":{"servers":[{}]}}"#, false),
             (r#"{"servers":[{}],"metadata":{"count":1}}"#, true),
             (" \n [{}]", false),
         ] {

@@ -25,9 +25,7 @@ pub enum Status {
 
 impl Status {
     pub(super) fn from_text(text: &str) -> Option<Self> {
-        [Self::Active, Self::Deprecated, Self::Deleted]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        [Self::Active, Self::Deprecated, Self::Deleted].into_iter().find(|status| status.as_str() == text)
     }
 
     /// As in JSON.

@@ -109,11 +109,7 @@ fn drafts(document: &Document<'_>, filter: &Filter) -> Result<ByName, LoadError>
             Err(found) => errors.extend(found),
         }
     }
-    if errors.is_empty() {
-        Ok(by_name)
-    } else {
-        Err(LoadError::Entries(errors))
-    }
+    if errors.is_empty() { Ok(by_name) } else { Err(LoadError::Entries(errors)) }
 }
 
 fn finish(by_name: ByName) -> Vec<Arc<Entry>> {

@@ -46,11 +46,8 @@ impl Globs {
 
     /// Whether something with all of these values is taken: none excluded and, where something must be included, one of them is.
     pub fn takes_any(&self, values: &[&str]) -> bool {
-        let hit = |globs: &[GlobMatcher]| {
-            globs
-                .iter()
-                .any(|glob| values.iter().any(|value| glob.is_match(value)))
-        };
+        let hit =
+            |globs: &[GlobMatcher]| globs.iter().any(|glob| values.iter().any(|value| glob.is_match(value)));
         (self.include.is_empty() || hit(&self.include)) && !hit(&self.exclude)
     }
 }

@@ -19,11 +19,7 @@ pub(super) struct Candidate<'a> {
 /// Semantic versions compare as such; others by publication time; of one each, the semantic one is later. What then still is equal is decided by
 /// publication time and last by the text. A deleted version is latest only where all are deleted.
 pub(super) fn latest<'a>(versions: impl IntoIterator<Item = Candidate<'a>>) -> Option<usize> {
-    versions
-        .into_iter()
-        .enumerate()
-        .max_by(|(_, a), (_, b)| compare(a, b))
-        .map(|(index, _)| index)
+    versions.into_iter().enumerate().max_by(|(_, a), (_, b)| compare(a, b)).map(|(index, _)| index)
 }
 
 fn compare(a: &Candidate<'_>, b: &Candidate<'_>) -> Ordering {
@@ -50,26 +46,18 @@ mod tests {
         for shift in 0..versions.len() {
             let mut rotated: Vec<_> = versions.iter().collect();
             rotated.rotate_left(shift);
-            let found = latest(
-                rotated
-                    .iter()
-                    .map(|(version, published_at, deleted)| Candidate {
-                        version,
-                        published_at: *published_at,
-                        deleted: *deleted,
-                    }),
-            );
+            let found = latest(rotated.iter().map(|(version, published_at, deleted)| Candidate {
+                version,
+                published_at: *published_at,
+                deleted: *deleted,
+            }));
             assert_eq!(rotated[found.unwrap()].0.as_str(), cases[0].0, "{cases:?}");
         }
     }
 
     #[test]
     fn semantic_versions_compare_as_such_whatever_their_publication() {
-        assert_first_is_latest(&[
-            ("1.10.0", 1, false),
-            ("1.9.0", 9, false),
-            ("1.2.0", 5, false),
-        ]);
+        assert_first_is_latest(&[("1.10.0", 1, false), ("1.9.0", 9, false), ("1.2.0", 5, false)]);
         assert_first_is_latest(&[("1.0.0", 1, false), ("1.0.0-rc.1", 9, false)]);
     }
 

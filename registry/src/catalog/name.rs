@@ -40,8 +40,7 @@ impl ServerName {
             return Err(NameError::Length);
         }
         let allowed = |half: &str, signs: &[u8]| {
-            half.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
+            half.bytes().all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
         };
         if !allowed(namespace, b".-") || !allowed(name, b"._-") {
             return Err(NameError::Character);
@@ -74,12 +73,7 @@ mod tests {
 
     #[test]
     fn names_of_two_halves_are_accepted() {
-        for name in [
-            "a/b",
-            "io.github.user/weather",
-            "com.example-1/a_b.c-d",
-            "A.B/C",
-        ] {
+        for name in ["a/b", "io.github.user/weather", "com.example-1/a_b.c-d", "A.B/C"] {
             assert_eq!(ServerName::from_text(name).unwrap().as_str(), name);
         }
     }

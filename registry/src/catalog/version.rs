@@ -40,9 +40,7 @@ impl Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.precedence(other)
-            .unwrap_or(Ordering::Equal)
-            .then_with(|| self.text.cmp(&other.text))
+        self.precedence(other).unwrap_or(Ordering::Equal).then_with(|| self.text.cmp(&other.text))
     }
 }
 

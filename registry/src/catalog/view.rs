@@ -64,12 +64,8 @@ impl View {
         let mut taken = BTreeSet::new();
         let mut entries = Vec::new();
         for snapshot in snapshots {
-            let new: Vec<_> = snapshot
-                .entries
-                .iter()
-                .filter(|entry| !taken.contains(&entry.name))
-                .cloned()
-                .collect();
+            let new: Vec<_> =
+                snapshot.entries.iter().filter(|entry| !taken.contains(&entry.name)).cloned().collect();
             taken.extend(new.iter().map(|entry| entry.name.clone()));
             entries.extend(new);
         }
@@ -90,17 +86,12 @@ impl View {
     /// One page of the list.
     pub fn page(&self, query: &Query) -> Page {
         let start = self.start(query);
-        let mut found = self
-            .entries
-            .iter()
-            .skip(start)
-            .filter(|entry| query.selects(entry));
+        let mut found = self.entries.iter().skip(start).filter(|entry| query.selects(entry));
         let entries: Vec<_> = found.by_ref().take(query.limit).cloned().collect();
         let next = match (entries.last(), found.next()) {
-            (Some(last), Some(_)) => Some(Position {
-                name: last.name.clone(),
-                version: last.version.clone(),
-            }),
+            (Some(last), Some(_)) => {
+                Some(Position { name: last.name.clone(), version: last.version.clone() })
+            }
             _ => None,
         };
         Page { entries, next }
@@ -111,21 +102,15 @@ impl View {
         let Some(after) = &query.after else { return 0 };
         // One entry a server: when a newer version of a server comes in between two pages, the server is not shown again.
         if query.version == Some(VersionFilter::Latest) {
-            return self
-                .entries
-                .partition_point(|entry| entry.name <= after.name);
+            return self.entries.partition_point(|entry| entry.name <= after.name);
         }
-        self.entries
-            .partition_point(|entry| (&entry.name, &entry.version) <= (&after.name, &after.version))
+        self.entries.partition_point(|entry| (&entry.name, &entry.version) <= (&after.name, &after.version))
     }
 
     /// All versions of a server, the last published first.
     pub fn versions(&self, name: &ServerName, include_deleted: bool) -> Vec<Arc<Entry>> {
-        let mut versions: Vec<_> = self
-            .of(name)
-            .filter(|entry| include_deleted || !entry.is_deleted())
-            .cloned()
-            .collect();
+        let mut versions: Vec<_> =
+            self.of(name).filter(|entry| include_deleted || !entry.is_deleted()).cloned().collect();
         versions.sort_by(|a, b| {
             let key = |entry: &Entry| Reverse(entry.meta.published_at.at());
             key(a).cmp(&key(b)).then_with(|| b.version.cmp(&a.version))
@@ -148,10 +133,7 @@ impl View {
 
     fn of(&self, name: &ServerName) -> impl Iterator<Item = &Arc<Entry>> {
         let start = self.entries.partition_point(|entry| entry.name < *name);
-        self.entries
-            .iter()
-            .skip(start)
-            .take_while(move |entry| entry.name == *name)
+        self.entries.iter().skip(start).take_while(move |entry| entry.name == *name)
     }
 }
 
@@ -159,18 +141,9 @@ impl Query {
     fn selects(&self, entry: &Entry) -> bool {
         let show_deleted = self.include_deleted || self.updated_since.is_some();
         (show_deleted || !entry.is_deleted())
-            && self
-                .updated_since
-                .as_ref()
-                .is_none_or(|since| entry.meta.updated_at > *since)
-            && self
-                .version
-                .as_ref()
-                .is_none_or(|version| version.selects(entry))
-            && self
-                .search
-                .as_ref()
-                .is_none_or(|needle| entry.matches(needle))
+            && self.updated_since.as_ref().is_none_or(|since| entry.meta.updated_at > *since)
+            && self.version.as_ref().is_none_or(|version| version.selects(entry))
+            && self.search.as_ref().is_none_or(|needle| entry.matches(needle))
     }
 }
 

@@ -36,10 +36,8 @@ impl Address {
         if host.is_empty() {
             return Ok(Self::AllInterfaces(port));
         }
-        let is_name = |host: &str| {
-            host.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
-        };
+        let is_name =
+            |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
         let host = match host.strip_prefix('[') {
             Some(rest) => rest
                 .strip_suffix(']')
@@ -49,10 +47,7 @@ impl Address {
             None if !is_name(host) => return Err(AddressError),
             None => host,
         };
-        Ok(Self::Host {
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Self::Host { host: host.to_owned(), port })
     }
 }
 
@@ -80,20 +75,12 @@ mod tests {
 
     #[test]
     fn a_port_alone_means_all_interfaces() {
-        assert_eq!(
-            Address::from_text(":8080"),
-            Ok(Address::AllInterfaces(8080))
-        );
+        assert_eq!(Address::from_text(":8080"), Ok(Address::AllInterfaces(8080)));
     }
 
     #[test]
     fn hosts_are_names_or_addresses() {
-        for text in [
-            "127.0.0.1:0",
-            "localhost:8080",
-            "[::1]:8081",
-            "registry.example:1",
-        ] {
+        for text in ["127.0.0.1:0", "localhost:8080", "[::1]:8081", "registry.example:1"] {
             let address = Address::from_text(text).unwrap();
             assert_eq!(address.to_string(), text);
         }
@@ -122,24 +109,10 @@ mod tests {
 
     #[test]
     fn private_addresses_are_told_from_public_ones() {
-        for ip in [
-            "127.0.0.1",
-            "::1",
-            "10.1.2.3",
-            "192.168.0.1",
-            "fd00::1",
-            "::ffff:10.0.0.1",
-        ] {
+        for ip in ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "fd00::1", "::ffff:10.0.0.1"] {
             assert!(is_loopback_or_private(ip.parse().unwrap()), "{ip}");
         }
-        for ip in [
-            "0.0.0.0",
-            "::",
-            "203.0.113.1",
-            "169.254.1.1",
-            "2001:db8::1",
-            "100.64.0.1",
-        ] {
+        for ip in ["0.0.0.0", "::", "203.0.113.1", "169.254.1.1", "2001:db8::1", "100.64.0.1"] {
             assert!(!is_loopback_or_private(ip.parse().unwrap()), "{ip}");
         }
     }

@@ -17,11 +17,7 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.path.is_empty() {
-            "document"
-        } else {
-            &self.path
-        };
+        let place = if self.path.is_empty() { "document" } else { &self.path };
         write!(f, "{place}: expected {}", self.expected)?;
         if let Some(value) = &self.value {
             write!(f, ", found {value}")?;

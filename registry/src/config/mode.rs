@@ -58,9 +58,7 @@ pub fn effective_mode(
     address_is_explicit: bool,
 ) -> Result<AuthMode, ModeError> {
     match (document, wanted.unwrap_or(document)) {
-        (AuthMode::Oauth, AuthMode::Anonymous) if !address_is_explicit => {
-            Err(ModeError::AddressNotExplicit)
-        }
+        (AuthMode::Oauth, AuthMode::Anonymous) if !address_is_explicit => Err(ModeError::AddressNotExplicit),
         (_, mode) => Ok(mode),
     }
 }
@@ -95,8 +93,7 @@ mod tests {
 
     #[test]
     fn opening_a_protected_document_needs_an_explicit_address() {
-        let opened =
-            |explicit| effective_mode(AuthMode::Oauth, Some(AuthMode::Anonymous), explicit);
+        let opened = |explicit| effective_mode(AuthMode::Oauth, Some(AuthMode::Anonymous), explicit);
         assert_eq!(opened(false), Err(ModeError::AddressNotExplicit));
         assert_eq!(opened(true), Ok(AuthMode::Anonymous));
     }
@@ -104,10 +101,7 @@ mod tests {
     #[test]
     fn a_protected_mode_can_always_be_asked_for() {
         for document in [AuthMode::Oauth, AuthMode::Anonymous] {
-            assert_eq!(
-                effective_mode(document, Some(AuthMode::Oauth), false),
-                Ok(AuthMode::Oauth)
-            );
+            assert_eq!(effective_mode(document, Some(AuthMode::Oauth), false), Ok(AuthMode::Oauth));
         }
     }
 }

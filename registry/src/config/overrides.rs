@@ -30,14 +30,10 @@ impl Overrides {
     #[must_use]
     pub fn or_environment(mut self, variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &'static str| {
-            variable(name)
-                .filter(|text| !text.is_empty())
-                .map(|text| Override { origin: name, text })
+            variable(name).filter(|text| !text.is_empty()).map(|text| Override { origin: name, text })
         };
         self.address = self.address.or_else(|| read("REGISTRY_ADDRESS"));
-        self.internal_address = self
-            .internal_address
-            .or_else(|| read("REGISTRY_INTERNAL_ADDRESS"));
+        self.internal_address = self.internal_address.or_else(|| read("REGISTRY_INTERNAL_ADDRESS"));
         self.auth_mode = self.auth_mode.or_else(|| read("REGISTRY_AUTH_MODE"));
         self
     }

@@ -36,11 +36,7 @@ impl Reader {
             Value::Object(map) => map,
             Value::Null => return Some(&EMPTY),
             other => {
-                self.error(
-                    path,
-                    Some(other),
-                    format!("an object with {}", listed(keys)),
-                );
+                self.error(path, Some(other), format!("an object with {}", listed(keys)));
                 return None;
             }
         };
@@ -57,12 +53,7 @@ impl Reader {
     }
 
     /// A list; absent and null are an empty one.
-    pub(super) fn list<'v>(
-        &mut self,
-        map: &'v Map<String, Value>,
-        path: &str,
-        key: &str,
-    ) -> &'v [Value] {
+    pub(super) fn list<'v>(&mut self, map: &'v Map<String, Value>, path: &str, key: &str) -> &'v [Value] {
         match map.get(key) {
             None | Some(Value::Null) => &[],
             Some(Value::Array(items)) => items,
@@ -120,11 +111,7 @@ impl Reader {
 
 /// `path.key`, or `key` at the top.
 pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The candidate with the fewest edits, if a reader would see the likeness.

@@ -59,16 +59,7 @@ pub struct RegistryConfig {
     pub sources: Vec<usize>,
 }
 
-const SOURCE_KEYS: &[&str] = &[
-    "name",
-    "file",
-    "api",
-    "managed",
-    "git",
-    "kubernetes",
-    "syncPolicy",
-    "filter",
-];
+const SOURCE_KEYS: &[&str] = &["name", "file", "api", "managed", "git", "kubernetes", "syncPolicy", "filter"];
 const KINDS: &[&str] = &["file", "api", "managed", "git", "kubernetes"];
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -88,13 +79,7 @@ pub(super) fn read_sources(
         .iter()
         .enumerate()
         .filter_map(|(index, item)| {
-            read_source(
-                item,
-                &format!("sources[{index}]"),
-                directory,
-                &mut seen,
-                reader,
-            )
+            read_source(item, &format!("sources[{index}]"), directory, &mut seen, reader)
         })
         .collect()
 }
@@ -116,13 +101,7 @@ fn read_source(
     let interval = read_sync_policy(map, path, reader);
     let filter = read_filter(map, path, reader);
     let (file_path, format) = file.unwrap_or_default();
-    Some(SourceConfig {
-        name,
-        path: file_path,
-        format,
-        interval,
-        filter,
-    })
+    Some(SourceConfig { name, path: file_path, format, interval, filter })
 }
 
 /// `name`: required, well-formed, not used before.
@@ -159,11 +138,7 @@ fn read_kind(
     directory: &Path,
     reader: &mut Reader,
 ) -> Option<(PathBuf, Format)> {
-    let given: Vec<&str> = KINDS
-        .iter()
-        .copied()
-        .filter(|kind| map.contains_key(*kind))
-        .collect();
+    let given: Vec<&str> = KINDS.iter().copied().filter(|kind| map.contains_key(*kind)).collect();
     match given.as_slice() {
         ["file"] => read_file(map.get("file")?, &join(path, "file"), directory, reader),
         [kind] => {
@@ -179,30 +154,17 @@ fn read_kind(
             None
         }
         several => {
-            reader.error(
-                path,
-                None,
-                format!("exactly one kind, not {}", listed(several)),
-            );
+            reader.error(path, None, format!("exactly one kind, not {}", listed(several)));
             None
         }
     }
 }
 
-fn read_file(
-    value: &Value,
-    path: &str,
-    directory: &Path,
-    reader: &mut Reader,
-) -> Option<(PathBuf, Format)> {
+fn read_file(value: &Value, path: &str, directory: &Path, reader: &mut Reader) -> Option<(PathBuf, Format)> {
     let map = reader.object(value, path, &["path", "url", "format"])?;
     let format = reader.parsed(map, path, "format", Format::from_text);
     if map.contains_key("url") {
-        reader.error(
-            &join(path, "url"),
-            None,
-            "`path`: `url` is not supported yet; a local `path` is",
-        );
+        reader.error(&join(path, "url"), None, "`path`: `url` is not supported yet; a local `path` is");
         return None;
     }
     let file = reader.required(map, path, "path")?;
@@ -228,16 +190,12 @@ fn interval(text: &str) -> Result<Duration, &'static str> {
         "h" => number.checked_mul(3600).map(Duration::from_secs),
         _ => None,
     };
-    duration
-        .filter(|duration| (MIN_INTERVAL..=MAX_INTERVAL).contains(duration))
-        .ok_or(expected)
+    duration.filter(|duration| (MIN_INTERVAL..=MAX_INTERVAL).contains(duration)).ok_or(expected)
 }
 
 fn read_filter(map: &Map<String, Value>, path: &str, reader: &mut Reader) -> Filter {
     let path = join(path, "filter");
-    let Some(filter) = map
-        .get("filter")
-        .and_then(|value| reader.object(value, &path, &["names", "tags"]))
+    let Some(filter) = map.get("filter").and_then(|value| reader.object(value, &path, &["names", "tags"]))
     else {
         return Filter::default();
     };
@@ -249,9 +207,7 @@ fn read_filter(map: &Map<String, Value>, path: &str, reader: &mut Reader) -> Fil
 
 fn read_globs(map: &Map<String, Value>, path: &str, key: &str, reader: &mut Reader) -> Globs {
     let path = join(path, key);
-    let Some(globs) = map
-        .get(key)
-        .and_then(|value| reader.object(value, &path, &["include", "exclude"]))
+    let Some(globs) = map.get(key).and_then(|value| reader.object(value, &path, &["include", "exclude"]))
     else {
         return Globs::default();
     };
@@ -260,11 +216,7 @@ fn read_globs(map: &Map<String, Value>, path: &str, key: &str, reader: &mut Read
         let mut patterns = Vec::new();
         for (index, item) in reader.list(globs, &path, key).iter().enumerate() {
             let place = format!("{place}[{index}]");
-            match item
-                .as_str()
-                .filter(|text| !text.is_empty())
-                .map(crate::catalog::glob)
-            {
+            match item.as_str().filter(|text| !text.is_empty()).map(crate::catalog::glob) {
                 Some(Ok(glob)) => patterns.push(glob),
                 _ => reader.error(&place, Some(item), "a pattern, as `io.github.*`"),
             }
@@ -294,10 +246,7 @@ pub(super) fn read_registries(
             let map = reader.object(item, &path, &["name", "sources"])?;
             let name = read_name(map, &path, &mut seen, reader);
             let sources = read_references(map, &path, sources, reader);
-            Some(RegistryConfig {
-                name: name?,
-                sources,
-            })
+            Some(RegistryConfig { name: name?, sources })
         })
         .collect()
 }
@@ -316,9 +265,7 @@ fn read_references(
     let mut indexes = Vec::new();
     for (position, item) in items.iter().enumerate() {
         let place = format!("{place}[{position}]");
-        let found = item
-            .as_str()
-            .and_then(|wanted| sources.iter().position(|source| source.name == wanted));
+        let found = item.as_str().and_then(|wanted| sources.iter().position(|source| source.name == wanted));
         match found {
             Some(index) if indexes.contains(&index) => {
                 reader.error(&place, Some(item), "a source that is named once");
@@ -326,9 +273,9 @@ fn read_references(
             Some(index) => indexes.push(index),
             None => {
                 reader.error(&place, Some(item), "the name of a source");
-                let near = item.as_str().and_then(|wanted| {
-                    nearest(wanted, sources.iter().map(|source| source.name.as_str()))
-                });
+                let near = item
+                    .as_str()
+                    .and_then(|wanted| nearest(wanted, sources.iter().map(|source| source.name.as_str())));
                 if let Some(last) = reader.errors.last_mut() {
                     last.nearest = near;
                 }
@@ -343,11 +290,7 @@ pub(super) fn unused(sources: &[SourceConfig], registries: &[RegistryConfig]) ->
     sources
         .iter()
         .enumerate()
-        .filter(|(index, _)| {
-            !registries
-                .iter()
-                .any(|registry| registry.sources.contains(index))
-        })
+        .filter(|(index, _)| !registries.iter().any(|registry| registry.sources.contains(index)))
         .map(|(index, source)| format!("sources[{index}]: no registry serves `{}`", source.name))
         .collect()
 }

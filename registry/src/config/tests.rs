@@ -22,11 +22,7 @@ fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
 
 /// `path: expected…` of every error.
 fn errors(text: &str) -> Vec<String> {
-    parse(text)
-        .unwrap_err()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    parse(text).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
 /// The only error of [`GOOD`] with one piece replaced.
@@ -43,15 +39,10 @@ fn a_whole_document_is_read() {
     assert_eq!(config.auth_mode, AuthMode::Anonymous);
     assert_eq!(config.address, Address::AllInterfaces(8080));
     assert_eq!(config.internal_address, Address::AllInterfaces(8081));
-    let [official, local] = &config.sources[..] else {
-        panic!()
-    };
+    let [official, local] = &config.sources[..] else { panic!() };
     assert_eq!(official.path, PathBuf::from("/etc/registry/./catalog.json"));
     assert_eq!(official.interval, Some(Duration::from_secs(1800)));
-    assert_eq!(
-        (official.format, local.format),
-        (Format::Auto, Format::Array)
-    );
+    assert_eq!((official.format, local.format), (Format::Auto, Format::Array));
     assert!(official.filter.names.takes("io.github.x/y"));
     assert!(!official.filter.names.takes("com.example/y"));
     assert!(!official.filter.tags.takes("beta"));
@@ -63,14 +54,7 @@ fn a_whole_document_is_read() {
 
 #[test]
 fn no_mode_means_oauth() {
-    for auth in [
-        "",
-        "auth:",
-        "auth: {}",
-        "auth: {mode: }",
-        "auth: {mode: oauth}",
-        "auth: {oauth: {}}",
-    ] {
+    for auth in ["", "auth:", "auth: {}", "auth: {mode: }", "auth: {mode: oauth}", "auth: {oauth: {}}"] {
         let text = GOOD.replace("auth: {mode: anonymous}", auth);
         assert_eq!(parse(&text).unwrap().auth_mode, AuthMode::Oauth, "{auth}");
     }
@@ -87,48 +71,13 @@ fn a_mode_is_one_of_two_words() {
 #[test]
 fn unknown_keys_name_the_nearest() {
     for (good, bad, path, nearest) in [
-        (
-            "registries:",
-            "Registries: []\nregistries:",
-            "Registries",
-            Some("registries"),
-        ),
-        (
-            "file: {path: ./",
-            "fil: {}\n    file: {path: ./",
-            "sources[0].fil",
-            Some("file"),
-        ),
-        (
-            "format: array",
-            "fromat: array",
-            "sources[1].file.fromat",
-            Some("format"),
-        ),
-        (
-            "{interval: 30m}",
-            "{intervall: 30m}",
-            "sources[0].syncPolicy.intervall",
-            Some("interval"),
-        ),
-        (
-            "{names: {include",
-            "{name: {}, names: {include",
-            "sources[0].filter.name",
-            Some("names"),
-        ),
-        (
-            "exclude: []}, tags",
-            "excludes: []}, tags",
-            "sources[0].filter.names.excludes",
-            Some("exclude"),
-        ),
-        (
-            "{name: default,",
-            "{name: default, zzzzzzzz: 1,",
-            "registries[0].zzzzzzzz",
-            None,
-        ),
+        ("registries:", "Registries: []\nregistries:", "Registries", Some("registries")),
+        ("file: {path: ./", "fil: {}\n    file: {path: ./", "sources[0].fil", Some("file")),
+        ("format: array", "fromat: array", "sources[1].file.fromat", Some("format")),
+        ("{interval: 30m}", "{intervall: 30m}", "sources[0].syncPolicy.intervall", Some("interval")),
+        ("{names: {include", "{name: {}, names: {include", "sources[0].filter.name", Some("names")),
+        ("exclude: []}, tags", "excludes: []}, tags", "sources[0].filter.names.excludes", Some("exclude")),
+        ("{name: default,", "{name: default, zzzzzzzz: 1,", "registries[0].zzzzzzzz", None),
     ] {
         let error = error_with(good, bad);
         assert_eq!(error.path, path);
@@ -162,18 +111,9 @@ fn names_are_used_once_and_are_path_segments() {
 
 #[test]
 fn registries_need_sources_that_exist() {
-    assert_eq!(
-        error_with("sources: [local, official]", "sources: []").path,
-        "registries[0].sources"
-    );
-    assert_eq!(
-        error_with(", sources: [local, official]", "").path,
-        "registries[0].sources"
-    );
-    assert_eq!(
-        error_with("[local, official]", "[local, local]").path,
-        "registries[0].sources[1]"
-    );
+    assert_eq!(error_with("sources: [local, official]", "sources: []").path, "registries[0].sources");
+    assert_eq!(error_with(", sources: [local, official]", "").path, "registries[0].sources");
+    assert_eq!(error_with("[local, official]", "[local, local]").path, "registries[0].sources[1]");
     let error = error_with("[local, official]", "[local, oficial]");
     assert_eq!(error.path, "registries[0].sources[1]");
     assert_eq!(error.value.as_deref(), Some("\"oficial\""));
@@ -184,17 +124,11 @@ fn registries_need_sources_that_exist() {
 fn what_is_not_supported_yet_says_what_is() {
     let local = "file: {path: /data/local.json, format: array}";
     for (bad, path) in [
-        (
-            "api: {endpoint: 'https://registry.example'}",
-            "sources[1].api",
-        ),
+        ("api: {endpoint: 'https://registry.example'}", "sources[1].api"),
         ("managed: {}", "sources[1].managed"),
         ("git: {repository: x}", "sources[1].git"),
         ("kubernetes: {}", "sources[1].kubernetes"),
-        (
-            "file: {url: 'https://catalog.example/c.json'}",
-            "sources[1].file.url",
-        ),
+        ("file: {url: 'https://catalog.example/c.json'}", "sources[1].file.url"),
     ] {
         let error = error_with(local, bad);
         assert_eq!(error.path, path);
@@ -222,19 +156,9 @@ fn a_source_has_exactly_one_kind() {
 
 #[test]
 fn intervals_are_durations_within_bounds() {
-    for bad in [
-        "0s",
-        "999ms",
-        "30",
-        "30 m",
-        "-1s",
-        "1.5h",
-        "1h30m",
-        "9000h",
-        "m",
-        "''",
-        "99999999999999999999s",
-    ] {
+    for bad in
+        ["0s", "999ms", "30", "30 m", "-1s", "1.5h", "1h30m", "9000h", "m", "''", "99999999999999999999s"]
+    {
         let error = error_with("30m", bad);
         assert_eq!(error.path, "sources[0].syncPolicy.interval", "{bad}");
     }
@@ -249,20 +173,12 @@ fn patterns_are_checked() {
         let error = error_with("['io.github.*']", bad);
         assert_eq!(error.path, "sources[0].filter.names.include[0]", "{bad}");
     }
-    assert_eq!(
-        error_with("['io.github.*']", "x").path,
-        "sources[0].filter.names.include"
-    );
+    assert_eq!(error_with("['io.github.*']", "x").path, "sources[0].filter.names.include");
 }
 
 #[test]
 fn an_empty_document_lacks_everything() {
-    for text in [
-        "",
-        "{}",
-        "sources:\nregistries:",
-        "sources: []\nregistries: []",
-    ] {
+    for text in ["", "{}", "sources:\nregistries:", "sources: []\nregistries: []"] {
         let found = errors(text);
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].starts_with("sources: ") && found[1].starts_with("registries: "));
@@ -282,12 +198,7 @@ fn wrong_types_are_named() {
         ("internalAddress: x", "internalAddress"),
     ] {
         let found = errors(text);
-        assert!(
-            found
-                .iter()
-                .any(|error| error.starts_with(&format!("{path}: "))),
-            "{found:?}"
-        );
+        assert!(found.iter().any(|error| error.starts_with(&format!("{path}: "))), "{found:?}");
     }
 }
 
@@ -304,10 +215,7 @@ registries:
   - {name: r, sources: [b]}
 ",
     );
-    let paths: Vec<&str> = found
-        .iter()
-        .filter_map(|error| error.split(": ").next())
-        .collect();
+    let paths: Vec<&str> = found.iter().filter_map(|error| error.split(": ").next()).collect();
     let expected = [
         "adress",
         "auth.mode",
@@ -325,10 +233,7 @@ fn what_is_not_yaml_is_one_error_without_an_excerpt() {
     for text in ["a: [", "a: 1\na: 2", "\tx: 1\n- y", "a: b: c # hunter2"] {
         let found = errors(text);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(
-            found[0].starts_with("document: expected a YAML document ("),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("document: expected a YAML document ("), "{found:?}");
         assert!(!found[0].contains("hunter2"));
     }
 }
@@ -341,23 +246,15 @@ fn a_source_that_no_registry_serves_is_a_warning() {
 
 #[test]
 fn overrides_replace_the_document_and_have_errors_of_their_own() {
-    let flag = |origin, text: &str| {
-        Some(Override {
-            origin,
-            text: text.to_owned(),
-        })
-    };
+    let flag = |origin, text: &str| Some(Override { origin, text: text.to_owned() });
     let text = format!("address: ':1'\ninternalAddress: ':2'\n{GOOD}");
-    let overrides = Overrides {
-        address: flag("--address", "127.0.0.1:3"),
-        ..Overrides::default()
-    }
-    .or_environment(|name| match name {
-        "REGISTRY_ADDRESS" => Some(":4".to_owned()),
-        "REGISTRY_INTERNAL_ADDRESS" => Some(":5".to_owned()),
-        "REGISTRY_AUTH_MODE" => Some(String::new()),
-        _ => None,
-    });
+    let overrides = Overrides { address: flag("--address", "127.0.0.1:3"), ..Overrides::default() }
+        .or_environment(|name| match name {
+            "REGISTRY_ADDRESS" => Some(":4".to_owned()),
+            "REGISTRY_INTERNAL_ADDRESS" => Some(":5".to_owned()),
+            "REGISTRY_AUTH_MODE" => Some(String::new()),
+            _ => None,
+        });
     let config = Config::parse(&text, Path::new(""), &overrides).unwrap();
     assert_eq!(config.address.to_string(), "127.0.0.1:3");
     assert_eq!(config.internal_address, Address::AllInterfaces(5));
@@ -370,8 +267,5 @@ fn overrides_replace_the_document_and_have_errors_of_their_own() {
     };
     let errors = Config::parse(&text, Path::new(""), &overrides).unwrap_err();
     let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
-    assert_eq!(
-        paths,
-        ["--auth-mode", "--address", "REGISTRY_INTERNAL_ADDRESS"]
-    );
+    assert_eq!(paths, ["--auth-mode", "--address", "REGISTRY_INTERNAL_ADDRESS"]);
 }

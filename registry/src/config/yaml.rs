@@ -15,10 +15,7 @@ pub fn parse(text: &str) -> Result<Value, ConfigError> {
     serde_saphyr::from_str(text).map_err(|error| ConfigError {
         path: String::new(),
         value: None,
-        expected: format!(
-            "a YAML document ({})",
-            first_line(&error.without_snippet().to_string())
-        ),
+        expected: format!("a YAML document ({})", first_line(&error.without_snippet().to_string())),
         nearest: None,
     })
 }

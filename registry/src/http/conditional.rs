@@ -77,27 +77,15 @@ mod tests {
 
     #[test]
     fn a_tag_is_found_in_lists_and_compared_weakly() {
-        for values in [
-            &["\"abc\""][..],
-            &["W/\"abc\""],
-            &["*"],
-            &["\"x\" , \"abc\""],
-            &["\"x\"", "\"abc\""],
-        ] {
+        for values in [&["\"abc\""][..], &["W/\"abc\""], &["*"], &["\"x\" , \"abc\""], &["\"x\"", "\"abc\""]]
+        {
             assert!(known(values), "{values:?}");
         }
     }
 
     #[test]
     fn other_tags_are_not() {
-        for values in [
-            &[][..],
-            &["\"ABC\""],
-            &["abc"],
-            &["\"abcd\""],
-            &["w/\"abc\""],
-            &[""],
-        ] {
+        for values in [&[][..], &["\"ABC\""], &["abc"], &["\"abcd\""], &["w/\"abc\""], &[""]] {
             assert!(!known(values), "{values:?}");
         }
     }

@@ -18,10 +18,7 @@ pub(super) fn decode(cursor: &str) -> Option<Position> {
     if version.is_empty() {
         return None;
     }
-    Some(Position {
-        name: ServerName::from_text(name).ok()?,
-        version: Version::from_text(version),
-    })
+    Some(Position { name: ServerName::from_text(name).ok()?, version: Version::from_text(version) })
 }
 
 #[cfg(test)]
@@ -31,16 +28,10 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_as_it_was() {
         for (name, version) in [("a/b", "1.0.0"), ("io.github.x/y", "a:b/ü+1"), ("a/b", " ")] {
-            let position = Position {
-                name: ServerName::from_text(name).unwrap(),
-                version: Version::from_text(version),
-            };
+            let position =
+                Position { name: ServerName::from_text(name).unwrap(), version: Version::from_text(version) };
             let cursor = encode(&position);
-            assert!(
-                cursor
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-            );
+            assert!(cursor.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
             assert_eq!(decode(&cursor), Some(position));
         }
     }

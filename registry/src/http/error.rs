@@ -14,17 +14,13 @@ pub enum ApiError {
     #[error("Not found")]
     NotFound,
     /// Under `servers/`, but in no known form.
-    #[error(
-        "Not found; a server name is one percent-encoded path segment, as io.github.user%2Fname"
-    )]
+    #[error("Not found; a server name is one percent-encoded path segment, as io.github.user%2Fname")]
     NotFoundUnderServers,
     /// The route exists, for GET and HEAD.
     #[error("Method not allowed")]
     MethodNotAllowed,
     /// A part of the API that this server does not have; the text says what it does have.
-    #[error(
-        "{0} is not supported by this registry; supported are GET of servers, versions and openapi.json"
-    )]
+    #[error("{0} is not supported by this registry; supported are GET of servers, versions and openapi.json")]
     NotSupported(&'static str),
     /// No registry of this name is configured.
     #[error("Registry not found")]
@@ -79,10 +75,9 @@ impl ApiError {
     /// The status it is answered with.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::NotFound
-            | Self::NotFoundUnderServers
-            | Self::RegistryNotFound
-            | Self::ServerNotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NotFoundUnderServers | Self::RegistryNotFound | Self::ServerNotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
             Self::PathEncoding

@@ -20,8 +20,7 @@ pub const MAX_HEADER_SIZE: usize = 32 * 1024;
 /// Largest request body, in bytes.
 pub const MAX_BODY_SIZE: usize = 1024 * 1024;
 
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
-    HeaderName::from_static("cross-origin-resource-policy");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The limits in force.
 #[derive(Debug)]
@@ -32,20 +31,13 @@ struct Guard {
 }
 
 /// Puts limits around a router: at most `max_requests` at once, others are refused and not queued; each answered within `timeout`.
-pub fn guarded(
-    router: Router,
-    max_requests: usize,
-    timeout: Duration,
-    metrics: Arc<Metrics>,
-) -> Router {
+pub fn guarded(router: Router, max_requests: usize, timeout: Duration, metrics: Arc<Metrics>) -> Router {
     let guard = Arc::new(Guard {
         permits: Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS)),
         timeout,
         metrics,
     });
-    router
-        .layer(DefaultBodyLimit::max(MAX_BODY_SIZE))
-        .layer(middleware::from_fn_with_state(guard, pass))
+    router.layer(DefaultBodyLimit::max(MAX_BODY_SIZE)).layer(middleware::from_fn_with_state(guard, pass))
 }
 
 async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
@@ -60,22 +52,13 @@ async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> 
     };
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(
-        CROSS_ORIGIN_RESOURCE_POLICY,
-        HeaderValue::from_static("same-origin"),
-    );
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
 
     let took = started.elapsed();
     let status = response.status().as_u16();
     guard.metrics.request(route, method, status, took);
     // No header and no query: they may hold credentials.
-    tracing::debug!(
-        method,
-        path,
-        status,
-        took_us = took.as_micros() as u64,
-        "request"
-    );
+    tracing::debug!(method, path, status, took_us = took.as_micros() as u64, "request");
     response
 }
 
@@ -91,18 +74,13 @@ impl Guard {
             self.metrics.request_shed();
             return Err(ApiError::Overloaded);
         };
-        tokio::time::timeout(self.timeout, next.run(request))
-            .await
-            .map_err(|_| ApiError::TimedOut)
+        tokio::time::timeout(self.timeout, next.run(request)).await.map_err(|_| ApiError::TimedOut)
     }
 }
 
 /// As it was on the wire, about: `GET target HTTP/1.1` and `name: value`, each with its line end.
 fn header_size(request: &Request) -> usize {
-    let target = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     let line = request.method().as_str().len() + target + " HTTP/1.1\r\n ".len();
     request
         .headers()
@@ -113,13 +91,7 @@ fn header_size(request: &Request) -> usize {
 }
 
 fn declared_length(request: &Request) -> Option<u64> {
-    request
-        .headers()
-        .get(CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// A fixed set of names, so that clients cannot grow the metrics.

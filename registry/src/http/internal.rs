@@ -52,35 +52,21 @@ fn respond(internal: &Internal, request: &Request) -> Result<Response, ApiError>
     Ok(match path {
         "/health" => json(StatusCode::OK, &json!({ "status": "healthy" })),
         "/readiness" => readiness(internal),
-        "/version" => json(
-            StatusCode::OK,
-            &json!({ "name": "registry", "version": crate::VERSION }),
-        ),
-        _ => respond::full(
-            StatusCode::OK,
-            OPEN_METRICS,
-            internal.metrics.encode().into(),
-        ),
+        "/version" => json(StatusCode::OK, &json!({ "name": "registry", "version": crate::VERSION })),
+        _ => respond::full(StatusCode::OK, OPEN_METRICS, internal.metrics.encode().into()),
     })
 }
 
 fn readiness(internal: &Internal) -> Response {
     if *internal.stopping.borrow() {
-        return json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &json!({ "status": "stopping" }),
-        );
+        return json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "stopping" }));
     }
     match internal.store.readiness() {
         Readiness::Ready => json(StatusCode::OK, &json!({ "status": "ready" })),
-        Readiness::Stale(sources) => json(
-            StatusCode::OK,
-            &json!({ "status": "ready", "sources": sources }),
-        ),
-        Readiness::NotReady(sources) => json(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &json!({ "status": "not ready", "sources": sources }),
-        ),
+        Readiness::Stale(sources) => json(StatusCode::OK, &json!({ "status": "ready", "sources": sources })),
+        Readiness::NotReady(sources) => {
+            json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "not ready", "sources": sources }))
+        }
     }
 }
 

@@ -53,19 +53,9 @@ fn respond(store: &Store, head: &Parts) -> Result<Response, ApiError> {
             if entries.is_empty() {
                 return Err(ApiError::ServerNotFound);
             }
-            Ok(list(
-                headers,
-                &Page {
-                    entries,
-                    next: None,
-                },
-            ))
+            Ok(list(headers, &Page { entries, next: None }))
         }
-        Route::Version {
-            registry,
-            server,
-            version,
-        } => {
+        Route::Version { registry, server, version } => {
             let view = view(store, registry)?;
             let name = server_name(server)?;
             let version = percent::decode(version, false).ok_or(ApiError::PathEncoding)?;
@@ -74,9 +64,7 @@ fn respond(store: &Store, head: &Parts) -> Result<Response, ApiError> {
                 .version(&name, &query::version(version), include_deleted)
                 .ok_or(ApiError::ServerNotFound)?;
             let tag = EntityTag::of([entry.digest.as_slice()]);
-            Ok(conditional::respond(headers, &tag, JSON, || {
-                entry.json.clone()
-            }))
+            Ok(conditional::respond(headers, &tag, JSON, || entry.json.clone()))
         }
         Route::OpenapiJson => Ok(document(headers, JSON, openapi::JSON)),
         Route::OpenapiYaml { registry } => {
@@ -85,9 +73,7 @@ fn respond(store: &Store, head: &Parts) -> Result<Response, ApiError> {
             }
             Ok(document(headers, "application/yaml", openapi::YAML))
         }
-        Route::Unknown | Route::UnknownUnderServers | Route::NotSupported(_) => {
-            Err(ApiError::NotFound)
-        }
+        Route::Unknown | Route::UnknownUnderServers | Route::NotSupported(_) => Err(ApiError::NotFound),
     }
 }
 
@@ -106,9 +92,7 @@ fn server_name(segment: &str) -> Result<ServerName, ApiError> {
 
 fn document(headers: &HeaderMap, content_type: &'static str, text: &'static str) -> Response {
     let tag = EntityTag::of([text.as_bytes()]);
-    conditional::respond(headers, &tag, content_type, || {
-        Bytes::from_static(text.as_bytes())
-    })
+    conditional::respond(headers, &tag, content_type, || Bytes::from_static(text.as_bytes()))
 }
 
 fn list(headers: &HeaderMap, page: &Page) -> Response {

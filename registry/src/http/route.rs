@@ -46,17 +46,9 @@ impl<'p> Route<'p> {
     fn of_registry(registry: &'p str, rest: &[&'p str]) -> Self {
         match rest {
             ["servers"] => Self::List { registry },
-            ["servers", server, "versions"] if !server.is_empty() => {
-                Self::Versions { registry, server }
-            }
-            ["servers", server, "versions", version]
-                if !server.is_empty() && !version.is_empty() =>
-            {
-                Self::Version {
-                    registry,
-                    server,
-                    version,
-                }
+            ["servers", server, "versions"] if !server.is_empty() => Self::Versions { registry, server },
+            ["servers", server, "versions", version] if !server.is_empty() && !version.is_empty() => {
+                Self::Version { registry, server, version }
             }
             ["servers", _, "status"] | ["servers", _, "versions", _, "status"] => {
                 Self::NotSupported("Changing a status")
@@ -97,11 +89,7 @@ mod tests {
     #[test]
     fn segments_stay_encoded() {
         let path = "/registry/r/v0.1/servers/a%2Fb/versions/1%2B2";
-        let route = Route::Version {
-            registry: "r",
-            server: "a%2Fb",
-            version: "1%2B2",
-        };
+        let route = Route::Version { registry: "r", server: "a%2Fb", version: "1%2B2" };
         assert_eq!(Route::of(path), route);
     }
 

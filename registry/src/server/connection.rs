@@ -29,14 +29,7 @@ pub(super) struct Patient<S> {
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S, head_time: Duration, write_time: Duration) -> Self {
-        Self {
-            stream,
-            head_time,
-            write_time,
-            busy: Arc::default(),
-            head: None,
-            write: None,
-        }
+        Self { stream, head_time, write_time, busy: Arc::default(), head: None, write: None }
     }
 
     /// To be set when the service gets a request.
@@ -50,11 +43,7 @@ impl<S> Patient<S> {
     }
 
     /// Passes a write's result on, or the end of the patience with it.
-    fn written<T>(
-        &mut self,
-        result: Poll<io::Result<T>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<T>> {
+    fn written<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.write = None;
             return result;
@@ -69,8 +58,7 @@ fn poll_end<T>(
     time: Duration,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<T>> {
-    let timer =
-        timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + time)));
+    let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + time)));
     match timer.as_mut().poll(cx) {
         Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
         Poll::Pending => Poll::Pending,
@@ -78,11 +66,7 @@ fn poll_end<T>(
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(cx, buf);
@@ -101,11 +85,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.answering();
         let result = Pin::new(&mut this.stream).poll_write(cx, buf);

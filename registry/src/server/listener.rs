@@ -67,9 +67,7 @@ impl Listener {
         mut stopping: watch::Receiver<bool>,
     ) {
         let graceful = GracefulShutdown::new();
-        let permits = Arc::new(Semaphore::new(
-            tuning.max_connections.min(Semaphore::MAX_PERMITS),
-        ));
+        let permits = Arc::new(Semaphore::new(tuning.max_connections.min(Semaphore::MAX_PERMITS)));
         let refusals = Arc::new(Semaphore::new(MAX_REFUSALS));
         let http = http(&tuning);
         // Dropped at the end: what is still open is cut.
@@ -145,10 +143,7 @@ impl Open {
         if let Some(metrics) = &metrics {
             metrics.connections.inc();
         }
-        Self {
-            _permit: permit,
-            metrics,
-        }
+        Self { _permit: permit, metrics }
     }
 }
 
@@ -176,9 +171,7 @@ async fn refuse(mut stream: TcpStream, _refusal: OwnedSemaphorePermit) {
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
     )
 }
 
@@ -190,19 +183,14 @@ mod tests {
     async fn all_interfaces_include_ipv4() {
         let listener = bind(&Address::AllInterfaces(0)).await.unwrap();
         let port = listener.address.port();
-        TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-            .await
-            .unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
     }
 
     #[tokio::test]
     async fn an_address_in_use_is_an_error() {
         let listener = bind(&Address::AllInterfaces(0)).await.unwrap();
         let again = Address::AllInterfaces(listener.address.port());
-        assert_eq!(
-            bind(&again).await.unwrap_err().kind(),
-            io::ErrorKind::AddrInUse
-        );
+        assert_eq!(bind(&again).await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

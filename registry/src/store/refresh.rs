@@ -26,11 +26,7 @@ pub(crate) struct Attempt {
 /// Loads a source, whatever its state.
 pub(crate) async fn load_once(store: &Arc<Store>, index: usize) -> Attempt {
     let at = Instant::now();
-    let mut attempt = Attempt {
-        fingerprint: None,
-        at,
-        succeeded: false,
-    };
+    let mut attempt = Attempt { fingerprint: None, at, succeeded: false };
     let Some(source) = store.source(index) else {
         return attempt;
     };
@@ -38,10 +34,7 @@ pub(crate) async fn load_once(store: &Arc<Store>, index: usize) -> Attempt {
     let loaded = tokio::task::spawn_blocking(move || {
         // Before reading: a change in between is noticed at the next poll.
         let fingerprint = Fingerprint::of(&config.path);
-        (
-            fingerprint,
-            catalog::load(&config.path, config.format, &config.filter),
-        )
+        (fingerprint, catalog::load(&config.path, config.format, &config.filter))
     });
     let (fingerprint, result) = loaded.await.unwrap_or_else(|_| {
         let error = std::io::Error::other("the loader stopped");

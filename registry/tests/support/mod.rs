@@ -16,17 +16,12 @@ use tokio::net::TcpStream;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn data(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data")
-        .join(file)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file)
 }
 
 /// Fast polling, everything else as by default.
 pub fn tuning() -> Tuning {
-    Tuning {
-        poll: Duration::from_millis(10),
-        ..Tuning::default()
-    }
+    Tuning { poll: Duration::from_millis(10), ..Tuning::default() }
 }
 
 /// A configuration with one source, `catalog`, and one registry, `default`.
@@ -38,16 +33,13 @@ pub fn one_file(path: &Path) -> String {
 }
 
 pub fn config(text: &str, directory: &Path) -> Config {
-    let text = format!(
-        "auth: {{mode: anonymous}}\naddress: '127.0.0.1:0'\ninternalAddress: '127.0.0.1:0'\n{text}"
-    );
+    let text =
+        format!("auth: {{mode: anonymous}}\naddress: '127.0.0.1:0'\ninternalAddress: '127.0.0.1:0'\n{text}");
     Config::parse(&text, directory, &Overrides::default()).unwrap()
 }
 
 pub async fn start(text: &str, directory: &Path) -> Running {
-    server::start(config(text, directory), Protection::Anonymous, tuning())
-        .await
-        .unwrap()
+    server::start(config(text, directory), Protection::Anonymous, tuning()).await.unwrap()
 }
 
 /// A server with the catalog of 293.
@@ -72,22 +64,14 @@ pub struct Response {
 
 impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self
-            .headers
-            .iter()
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str());
+        let mut values = self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let value = values.next();
         assert!(values.next().is_none(), "{name} is there twice");
         value
     }
 
     pub fn json(&self) -> Value {
-        assert_eq!(
-            self.header("content-type"),
-            Some("application/json"),
-            "{self:?}"
-        );
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         serde_json::from_slice(&self.body).unwrap()
     }
 
@@ -129,25 +113,14 @@ pub fn parse(bytes: &[u8]) -> Response {
         .unwrap_or_else(|| panic!("no head: {:?}", String::from_utf8_lossy(bytes)));
     let head = std::str::from_utf8(&bytes[..end]).unwrap();
     let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .unwrap()
-        .split(' ')
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     let headers = lines
         .map(|line| {
             let (name, value) = line.split_once(": ").unwrap();
             (name.to_ascii_lowercase(), value.to_owned())
         })
         .collect();
-    Response {
-        status,
-        headers,
-        body: bytes[end + 4..].to_vec(),
-    }
+    Response { status, headers, body: bytes[end + 4..].to_vec() }
 }
 
 pub async fn send(
@@ -156,13 +129,9 @@ pub async fn send(
     target: &str,
     headers: &[(&str, &str)],
 ) -> Response {
-    let headers: String = headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
-    let request = format!(
-        "{method} {target} HTTP/1.1\r\nhost: registry.example\r\nconnection: close\r\n{headers}\r\n"
-    );
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request =
+        format!("{method} {target} HTTP/1.1\r\nhost: registry.example\r\nconnection: close\r\n{headers}\r\n");
     raw(address, request.as_bytes()).await
 }
 
@@ -180,7 +149,5 @@ pub async fn wait_for_load(
             loads.changed().await.unwrap();
         }
     };
-    tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .expect("no load did it");
+    tokio::time::timeout(PATIENCE, waiting).await.expect("no load did it");
 }

@@ -6,11 +6,7 @@ use crate::catalog::Globs;
 const OFFICIAL: &str = "io.modelcontextprotocol.registry/official";
 
 fn parse(value: &Value) -> Result<Snapshot, LoadError> {
-    super::parse(
-        value.to_string().as_bytes(),
-        Format::Auto,
-        &Filter::default(),
-    )
+    super::parse(value.to_string().as_bytes(), Format::Auto, &Filter::default())
 }
 
 fn server(name: &str, version: &str) -> Value {
@@ -59,10 +55,7 @@ fn dates_come_from_the_catalog_where_an_entry_has_none() {
 #[test]
 fn what_has_no_date_at_all_is_as_old_as_can_be() {
     let snapshot = parse(&json!([server("a/b", "1.0.0")])).unwrap();
-    assert_eq!(
-        meta_of(&snapshot.entries[0])["publishedAt"],
-        "1970-01-01T00:00:00Z"
-    );
+    assert_eq!(meta_of(&snapshot.entries[0])["publishedAt"], "1970-01-01T00:00:00Z");
 }
 
 #[test]
@@ -99,15 +92,9 @@ fn a_publisher_cannot_claim_official_metadata() {
     let mut claiming = server("a/b", "1.0.0");
     claiming["_meta"] = json!({OFFICIAL: {"status": "deleted"}});
     let listed = json!({"servers": [{"server": claiming}]});
-    assert_eq!(
-        meta_of(&parse(&listed).unwrap().entries[0])["status"],
-        "active"
-    );
+    assert_eq!(meta_of(&parse(&listed).unwrap().entries[0])["status"], "active");
     // In an array there is no other place for it.
-    assert_eq!(
-        meta_of(&parse(&json!([claiming])).unwrap().entries[0])["status"],
-        "deleted"
-    );
+    assert_eq!(meta_of(&parse(&json!([claiming])).unwrap().entries[0])["status"], "deleted");
 }
 
 #[test]
@@ -134,12 +121,8 @@ fn entries_are_sorted_and_one_version_a_server_is_latest() {
         .iter()
         .map(|entry| (entry.name.as_str(), entry.version.as_str(), entry.is_latest))
         .collect();
-    let expected = [
-        ("a/b", "2.0.0", true),
-        ("b/b", "nightly", false),
-        ("b/b", "1.9.0", false),
-        ("b/b", "1.10.0", true),
-    ];
+    let expected =
+        [("a/b", "2.0.0", true), ("b/b", "nightly", false), ("b/b", "1.9.0", false), ("b/b", "1.10.0", true)];
     assert_eq!(order, expected);
 }
 
@@ -163,11 +146,7 @@ fn each_rule_of_the_schema_has_its_error() {
     ] {
         let errors = entry_errors(&server_with(key, value.clone()));
         assert_eq!(errors.len(), 1, "{errors:?}");
-        assert_eq!(
-            (errors[0].index, errors[0].field.as_str()),
-            (1, key),
-            "{value}"
-        );
+        assert_eq!((errors[0].index, errors[0].field.as_str()), (1, key), "{value}");
     }
     assert!(parse(&json!([server_with("description", json!("ü".repeat(100)))])).is_ok());
 }
@@ -175,10 +154,7 @@ fn each_rule_of_the_schema_has_its_error() {
 #[test]
 fn an_error_names_index_name_and_field() {
     let errors = entry_errors(&server_with("description", Value::Null));
-    assert_eq!(
-        errors[0].to_string(),
-        "entry 1 (\"a/b\"): description: missing"
-    );
+    assert_eq!(errors[0].to_string(), "entry 1 (\"a/b\"): description: missing");
 }
 
 #[test]
@@ -217,10 +193,7 @@ fn entries_that_other_readers_may_see_differently_are_refused() {
     ] {
         let text = format!("[{entry}]");
         let result = super::parse(text.as_bytes(), Format::Auto, &Filter::default());
-        assert!(
-            matches!(result, Err(LoadError::Entries(_))),
-            "{entry}: {result:?}"
-        );
+        assert!(matches!(result, Err(LoadError::Entries(_))), "{entry}: {result:?}");
     }
 }
 
@@ -242,10 +215,7 @@ fn list_entries_need_a_server() {
 fn all_errors_are_counted_and_the_first_are_shown() {
     let bad: Vec<Value> = (0..25).map(|_| json!({})).collect();
     let error = parse(&json!(bad)).unwrap_err().to_string();
-    assert!(
-        error.starts_with("entry 0: name: missing; entry 0: version: missing"),
-        "{error}"
-    );
+    assert!(error.starts_with("entry 0: name: missing; entry 0: version: missing"), "{error}");
     assert!(error.ends_with("; and 55 more"), "{error}");
 }
 
@@ -254,10 +224,7 @@ fn an_entry_left_out_by_name_is_not_checked() {
     let catalog = json!([{"name": "bad/entry"}, server("good/entry", "1.0.0")]);
     assert!(parse(&catalog).is_err());
     let names = Globs::new(Vec::new(), vec![crate::catalog::glob("bad/*").unwrap()]);
-    let filter = Filter {
-        names,
-        ..Filter::default()
-    };
+    let filter = Filter { names, ..Filter::default() };
     let snapshot = super::parse(catalog.to_string().as_bytes(), Format::Auto, &filter).unwrap();
     assert_eq!(snapshot.entries.len(), 1);
 }
@@ -265,13 +232,9 @@ fn an_entry_left_out_by_name_is_not_checked() {
 #[test]
 fn tags_filter_versions_and_latest_is_what_is_left() {
     let mut new = server("a/b", "2.0.0");
-    new["_meta"] =
-        json!({"io.modelcontextprotocol.registry/publisher-provided": {"tags": ["beta"]}});
+    new["_meta"] = json!({"io.modelcontextprotocol.registry/publisher-provided": {"tags": ["beta"]}});
     let tags = Globs::new(Vec::new(), vec![crate::catalog::glob("beta").unwrap()]);
-    let filter = Filter {
-        tags,
-        ..Filter::default()
-    };
+    let filter = Filter { tags, ..Filter::default() };
     let catalog = json!([server("a/b", "1.0.0"), new]).to_string();
     let snapshot = super::parse(catalog.as_bytes(), Format::Auto, &filter).unwrap();
     assert_eq!(snapshot.entries.len(), 1);
@@ -281,13 +244,8 @@ fn tags_filter_versions_and_latest_is_what_is_left() {
 #[test]
 fn the_shipped_examples_are_catalogs() {
     let read = |file: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/data")
-            .join(file);
-        load(&path, Format::Auto, &Filter::default())
-            .unwrap()
-            .entries
-            .len()
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(file);
+        load(&path, Format::Auto, &Filter::default()).unwrap().entries.len()
     };
     assert_eq!(read("catalog-large.json"), 293);
     assert_eq!(read("upstream-registry.json"), 12);
@@ -298,10 +256,7 @@ fn the_shipped_examples_are_catalogs() {
 fn a_byte_order_mark_is_ignored_and_other_encodings_are_not() {
     let filter = Filter::default();
     assert!(super::parse(b"\xef\xbb\xbf[]", Format::Auto, &filter).is_ok());
-    assert!(matches!(
-        super::parse(b"[\"\xff\"]", Format::Auto, &filter),
-        Err(LoadError::NotUtf8)
-    ));
+    assert!(matches!(super::parse(b"[\"\xff\"]", Format::Auto, &filter), Err(LoadError::NotUtf8)));
     assert!(super::parse(b"\xff\xfe[\0]\0", Format::Auto, &filter).is_err());
 }
 
@@ -310,16 +265,7 @@ fn only_regular_files_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let filter = Filter::default();
     let missing = directory.path().join("missing.json");
-    assert!(matches!(
-        load(directory.path(), Format::Auto, &filter),
-        Err(LoadError::NotAFile)
-    ));
-    assert!(matches!(
-        load(&missing, Format::Auto, &filter),
-        Err(LoadError::Read(_))
-    ));
-    assert!(matches!(
-        load(Path::new("/dev/zero"), Format::Auto, &filter),
-        Err(LoadError::NotAFile)
-    ));
+    assert!(matches!(load(directory.path(), Format::Auto, &filter), Err(LoadError::NotAFile)));
+    assert!(matches!(load(&missing, Format::Auto, &filter), Err(LoadError::Read(_))));
+    assert!(matches!(load(Path::new("/dev/zero"), Format::Auto, &filter), Err(LoadError::NotAFile)));
 }

@@ -47,10 +47,7 @@ fn query() -> Query {
 }
 
 fn shown(entries: &[Arc<Entry>]) -> Vec<String> {
-    entries
-        .iter()
-        .map(|entry| format!("{}@{}", entry.name, entry.version.as_str()))
-        .collect()
+    entries.iter().map(|entry| format!("{}@{}", entry.name, entry.version.as_str())).collect()
 }
 
 fn list(query: &Query) -> Vec<String> {
@@ -65,40 +62,23 @@ fn name(text: &str) -> ServerName {
 fn deleted_versions_are_shown_on_request_only() {
     let visible = ["a/a@1.0.0", "a/a@2.0.0", "b/b@1.0.0", "c/c@1.0.0"];
     assert_eq!(list(&query()), visible);
-    let all = list(&Query {
-        include_deleted: true,
-        ..query()
-    });
+    let all = list(&Query { include_deleted: true, ..query() });
     assert_eq!(all, [&visible[..], &["c/c@2.0.0", "d/d@1.0.0"]].concat());
 }
 
 #[test]
 fn updated_since_is_strict_and_shows_deletions() {
-    let since = |text: &str| {
-        list(&Query {
-            updated_since: Timestamp::from_text(text),
-            ..query()
-        })
-    };
-    assert_eq!(
-        since("2025-05-31T23:59:59.999Z"),
-        ["a/a@2.0.0", "b/b@1.0.0", "c/c@2.0.0"]
-    );
+    let since = |text: &str| list(&Query { updated_since: Timestamp::from_text(text), ..query() });
+    assert_eq!(since("2025-05-31T23:59:59.999Z"), ["a/a@2.0.0", "b/b@1.0.0", "c/c@2.0.0"]);
     assert_eq!(since(NEW), [""; 0]);
     assert_eq!(since("2025-06-01T02:00:00+02:00"), [""; 0]);
 }
 
 #[test]
 fn latest_is_one_a_server_and_never_a_deleted_one() {
-    let latest = Query {
-        version: Some(VersionFilter::Latest),
-        ..query()
-    };
+    let latest = Query { version: Some(VersionFilter::Latest), ..query() };
     assert_eq!(list(&latest), ["a/a@2.0.0", "b/b@1.0.0", "c/c@1.0.0"]);
-    let exact = Query {
-        version: Some(VersionFilter::Exact("1.0.0".to_owned())),
-        ..query()
-    };
+    let exact = Query { version: Some(VersionFilter::Exact("1.0.0".to_owned())), ..query() };
     assert_eq!(list(&exact), ["a/a@1.0.0", "b/b@1.0.0", "c/c@1.0.0"]);
 }
 
@@ -108,15 +88,9 @@ fn search_is_literal_and_ignores_case() {
         let search = Some(needle.to_lowercase());
         list(&Query { search, ..query() }).len()
     };
-    for (needle, hits) in [
-        ("A/A", 2),
-        ("the title", 4),
-        ("äö.*", 4),
-        ("B/B", 1),
-        ("a.a", 0),
-        ("%", 0),
-        ("title\u{0}", 0),
-    ] {
+    for (needle, hits) in
+        [("A/A", 2), ("the title", 4), ("äö.*", 4), ("B/B", 1), ("a.a", 0), ("%", 0), ("title\u{0}", 0)]
+    {
         assert_eq!(search(needle), hits, "{needle}");
     }
 }
@@ -129,20 +103,8 @@ fn next_is_there_only_when_there_is_more() {
         assert_eq!(page.next.is_some(), limit < 4, "{limit}");
     }
     // What is left is deleted: nothing more to show.
-    let after = Some(Position {
-        name: name("b/b"),
-        version: Version::from_text("1.0.0"),
-    });
-    assert!(
-        view()
-            .page(&Query {
-                after,
-                limit: 1,
-                ..query()
-            })
-            .next
-            .is_none()
-    );
+    let after = Some(Position { name: name("b/b"), version: Version::from_text("1.0.0") });
+    assert!(view().page(&Query { after, limit: 1, ..query() }).next.is_none());
 }
 
 #[test]
@@ -156,10 +118,7 @@ fn a_page_starts_after_its_position_also_where_nothing_is_any_more() {
         ("0/0", "1.0.0", Some("a/a@1.0.0")),
         ("z/z", "1.0.0", None),
     ] {
-        let after = Some(Position {
-            name: name(at),
-            version: Version::from_text(version),
-        });
+        let after = Some(Position { name: name(at), version: Version::from_text(version) });
         let found = list(&Query { after, ..query() });
         assert_eq!(found.first().map(String::as_str), first, "{at}@{version}");
     }
@@ -167,35 +126,20 @@ fn a_page_starts_after_its_position_also_where_nothing_is_any_more() {
 
 #[test]
 fn a_server_is_listed_once_though_it_gets_a_newer_version_between_pages() {
-    let latest = Query {
-        version: Some(VersionFilter::Latest),
-        limit: 1,
-        ..query()
-    };
+    let latest = Query { version: Some(VersionFilter::Latest), limit: 1, ..query() };
     let next = view().page(&latest).next;
-    let reloaded = View::merge([&snapshot(&[
-        ("a/a", "3.0.0", NEW, "active"),
-        ("b/b", "1.0.0", NEW, "active"),
-    ])]);
-    let page = reloaded.page(&Query {
-        after: next,
-        ..latest
-    });
+    let reloaded =
+        View::merge([&snapshot(&[("a/a", "3.0.0", NEW, "active"), ("b/b", "1.0.0", NEW, "active")])]);
+    let page = reloaded.page(&Query { after: next, ..latest });
     assert_eq!(shown(&page.entries), ["b/b@1.0.0"]);
 }
 
 #[test]
 fn the_first_source_shadows_the_whole_server() {
     let first = snapshot(&[("b/b", "1.0.0", OLD, "active")]);
-    let second = snapshot(&[
-        ("b/b", "9.0.0", NEW, "active"),
-        ("a/a", "1.0.0", OLD, "active"),
-    ]);
+    let second = snapshot(&[("b/b", "9.0.0", NEW, "active"), ("a/a", "1.0.0", OLD, "active")]);
     let merged = |snapshots: [&Snapshot; 2]| {
-        let all = Query {
-            include_deleted: true,
-            ..query()
-        };
+        let all = Query { include_deleted: true, ..query() };
         shown(&View::merge(snapshots).page(&all).entries)
     };
     assert_eq!(merged([&first, &second]), ["a/a@1.0.0", "b/b@1.0.0"]);
@@ -212,10 +156,7 @@ fn versions_are_listed_last_published_first() {
         ("b/b", "1.0.0", OLD, "active"),
     ])]);
     let a = name("a/a");
-    assert_eq!(
-        shown(&view.versions(&a, false)),
-        ["a/a@1.0.0", "a/a@2.0.0", "a/a@1.10.0"]
-    );
+    assert_eq!(shown(&view.versions(&a, false)), ["a/a@1.0.0", "a/a@2.0.0", "a/a@1.10.0"]);
     assert_eq!(view.versions(&a, true).len(), 4);
     assert!(view.versions(&name("a/b"), true).is_empty());
 }
@@ -228,20 +169,15 @@ fn one_version_is_found_by_its_exact_text_or_as_latest() {
             "latest" => VersionFilter::Latest,
             exact => VersionFilter::Exact(exact.to_owned()),
         };
-        view.version(&name(server), &version, deleted)
-            .map(|entry| entry.version.as_str().to_owned())
+        view.version(&name(server), &version, deleted).map(|entry| entry.version.as_str().to_owned())
     };
     assert_eq!(find("a/a", "latest", false).as_deref(), Some("2.0.0"));
     assert_eq!(find("a/a", "1.0.0", false).as_deref(), Some("1.0.0"));
     assert_eq!(find("c/c", "2.0.0", true).as_deref(), Some("2.0.0"));
     assert_eq!(find("d/d", "latest", true).as_deref(), Some("1.0.0"));
-    for (server, version) in [
-        ("c/c", "2.0.0"),
-        ("d/d", "latest"),
-        ("a/a", "1.0"),
-        ("a/a", "v1.0.0"),
-        ("A/a", "1.0.0"),
-    ] {
+    for (server, version) in
+        [("c/c", "2.0.0"), ("d/d", "latest"), ("a/a", "1.0"), ("a/a", "v1.0.0"), ("A/a", "1.0.0")]
+    {
         assert_eq!(find(server, version, false), None, "{server}@{version}");
     }
 }

@@ -41,11 +41,7 @@ async fn the_service_takes_its_own_time() {
     client.write_all(b"x").await.unwrap();
     server.read_u8().await.unwrap();
     server.busy().store(true, Ordering::Relaxed);
-    assert!(
-        tokio::time::timeout(HEAD * 5, server.read_u8())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(HEAD * 5, server.read_u8()).await.is_err());
 
     // Once it has answered, the next head is timed again.
     server.write_all(b"y").await.unwrap();
