@@ -25,6 +25,8 @@ mod world;
 use std::future::Future;
 use std::io;
 
+use expected::Outcome;
+
 use crate::message::{RawRequest, RawResponse};
 use crate::upstream::CASE_HEADER;
 
@@ -162,13 +164,49 @@ pub async fn run(document: Document, world: &World, subject: &impl Subject) -> u
             Err(error) => failed.push(format!("{} {}: {error}", case.rule, case.name)),
         }
     }
-    assert!(
-        failed.is_empty(),
-        "{} of {} cases of {document:?} failed in {:?}:\n{}",
-        failed.len(),
-        failed.len() + passed,
-        subject.host(),
-        failed.join("\n")
-    );
+    conclude(&format!("cases of {document:?} in {:?}", subject.host()), passed, &failed);
     passed
+}
+
+/// Sends every case through a host **without** the core, and checks what the table says about the host itself: which requests it refuses, and which
+/// targets it rewrites. Returns how many passed.
+///
+/// # Panics
+/// When the table is wrong about the host.
+pub async fn run_without_core(world: &World, subject: &impl Subject) -> usize {
+    let mut passed = 0;
+    let mut failed = Vec::new();
+    for (number, case) in all().iter().enumerate() {
+        let Some(expected) = case.expected_in(subject.host()) else { continue };
+        let request = (case.request)(world).header(CASE_HEADER, format!("case-{number}"));
+        let refuses = matches!(expected.outcome, Outcome::RefusedByHost);
+        let target = match &expected.outcome {
+            Outcome::Forwarded { target: Some(target) } => Some(target.as_bytes()),
+            Outcome::Forwarded { target: None } => Some(request.target.as_slice()),
+            _ => None,
+        };
+        let verdict = match subject.send(&request).await {
+            Ok(response) => match (response.upstream, refuses) {
+                (None, true) => Ok(()),
+                (Some(_), true) => Err("the host does not refuse it".to_owned()),
+                (None, false) => Err(format!("the host answered {}", response.status)),
+                (Some(seen), false) if target.is_none_or(|target| target == seen.target) => Ok(()),
+                (Some(seen), false) => {
+                    Err(format!("the upstream saw {}", String::from_utf8_lossy(&seen.target)))
+                }
+            },
+            Err(error) => expected.allows_closing().then_some(()).ok_or_else(|| error.to_string()),
+        };
+        match verdict {
+            Ok(()) => passed += 1,
+            Err(error) => failed.push(format!("{} {}: {error}", case.rule, case.name)),
+        }
+    }
+    conclude(&format!("cases in {:?} without the core", subject.host()), passed, &failed);
+    passed
+}
+
+fn conclude(what: &str, passed: usize, failed: &[String]) {
+    let total = passed + failed.len();
+    assert!(failed.is_empty(), "{} of {total} {what} failed:\n{}", failed.len(), failed.join("\n"));
 }

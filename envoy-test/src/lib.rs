@@ -15,6 +15,7 @@ pub mod cases;
 pub mod client;
 pub mod envoy;
 mod frames;
+pub mod gateway;
 pub mod message;
 pub mod port;
 pub mod project;
@@ -23,6 +24,7 @@ mod server_thread;
 pub mod upstream;
 
 pub use envoy::{Envoy, EnvoyOptions};
+pub use gateway::{Gateway, GatewayOptions};
 pub use message::{RawRequest, RawResponse};
 pub use provider::{Algorithm, Provider};
 pub use upstream::Upstream;

@@ -1,6 +1,6 @@
 //! C-7, R-1: `requiredScopes`.
 
-use super::{Case, Document, Expected, World};
+use super::{Case, Document, Expected, Host, World};
 use crate::message::RawRequest;
 use crate::provider::TokenSpec;
 
@@ -95,9 +95,14 @@ pub(super) fn cases() -> Vec<Case> {
     rule("GET", "/v1/mex", "", Expected::insufficient_scope(BOTH));
     rule("DELETE", "/registry/default/v0.1/servers", READ, Expected::insufficient_scope(BOTH));
     rule("PATCH", "/v1/entries", WRITE, Expected::insufficient_scope(BOTH));
-    rule("get", "/registry", READ, Expected::insufficient_scope(BOTH));
     // A path that could be read differently matches no rule that asks for less.
     rule("GET", "/v1/me%2f..%2fentries", "", Expected::insufficient_scope(BOTH));
     rule("GET", "/v1/me;x/y", "", Expected::insufficient_scope(BOTH));
+    let lower = |world: &World| RawRequest::new("get", "/registry").bearer(&world.token().scope(READ).mint());
+    cases.push(
+        Case::new("C-7", "methods are case-sensitive", lower, Expected::insufficient_scope(BOTH))
+            .under(Document::ScopeRules)
+            .in_host(Host::Envoy, Expected::refused_by_host()),
+    );
     cases
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use envoy_test::bootstrap::Bootstrap;
+use envoy_test::cases::{World, run_without_core};
 use envoy_test::client::{self, RawConnection};
+use envoy_test::gateway::PlainEnvoy;
 use envoy_test::provider::{Damage, Document, Fault, RealmOptions};
 use envoy_test::upstream::CASE_HEADER;
 use envoy_test::{Algorithm, Envoy, EnvoyOptions, Provider, RawRequest, Upstream, port};
@@ -365,6 +367,13 @@ mod envoy {
                 .iter()
                 .any(|(name, value)| name == "x_auth_user" && value == b"\xff")
         );
+    }
+
+    #[tokio::test]
+    async fn the_table_is_right_about_what_envoy_refuses_and_rewrites() {
+        let world = World::start().unwrap();
+        let envoy = PlainEnvoy::start().await;
+        assert!(run_without_core(&world, &envoy).await > 150);
     }
 
     #[tokio::test]
