@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::config::{AuthMode, Config, ConfigError, ModeError, effective_mode, is_loopback_or_private};
@@ -89,25 +89,42 @@ pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let protection = protection(mode)?;
 
     // Before the server starts, so that no signal is missed.
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
-    let running = server::start(config, protection, Tuning::default()).await?;
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let running = tokio::select! {
+        started = server::start(config, protection, Tuning::default()) => started?,
+        () = signals.next() => return Ok(()),
+    };
     announce(&running, mode, is_opened);
 
-    let stopped = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping");
-        tokio::select! {
-            () = running.stop() => {}
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    stopped.await;
+    signals.next().await;
+    tracing::info!("stopping");
+    tokio::select! {
+        () = running.stop() => {}
+        () = signals.next() => {}
+    }
     Ok(())
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// What enforces the mode. Without anything that can, oauth does not start (SPEC C-2).

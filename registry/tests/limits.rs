@@ -78,6 +78,23 @@ async fn headers_without_end_are_refused() {
 }
 
 #[tokio::test]
+async fn what_is_not_http_is_refused_and_the_server_lives_on() {
+    let running = start_large().await;
+    for request in [
+        &b"GARBAGE\r\n\r\n"[..],
+        b"GET /\x01 HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    ] {
+        let response = raw(running.public, request).await;
+        assert_eq!(response.status, 400, "{request:?}");
+    }
+    assert_eq!(get(running.public, LIST).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_is_refused_before_it_is_sent() {
     let running = start_large().await;
     let response = send(running.public, "POST", "/v1/entries", &[("content-length", "1048577")]).await;
