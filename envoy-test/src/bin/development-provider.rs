@@ -24,6 +24,8 @@ enum Command {
     Serve(Serve),
     /// Prints a token of a running provider.
     Token(Token),
+    /// Prints the certificate of a new authority (PEM) whose key is thrown away: a file for `caCertPath` that trusts nobody.
+    CertificateAuthority,
 }
 
 #[derive(Args)]
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(serve) => run(serve),
         Command::Token(token) => fetch(token),
+        Command::CertificateAuthority => print_authority(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,6 +146,20 @@ fn fetch(token: Token) -> Result<(), String> {
         return Err(body.to_owned());
     }
     print!("{body}");
+    Ok(())
+}
+
+fn print_authority() -> Result<(), String> {
+    let create = || {
+        let key = rcgen::KeyPair::generate()?;
+        let mut parameters = rcgen::CertificateParams::new(Vec::new())?;
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        parameters.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, "development only");
+        parameters.self_signed(&key)
+    };
+    let certificate: rcgen::Certificate = create().map_err(|error: rcgen::Error| error.to_string())?;
+    print!("{}", certificate.pem());
     Ok(())
 }
 
