@@ -13,7 +13,8 @@ use crate::claims::{self, VerifiedClaims};
 use crate::cors;
 use crate::decision::{Decision, Forward, LocalResponse};
 use crate::fetch::{FetchError, FetchResult};
-use crate::identity::{IDENTITY_HEADERS, Identity};
+use crate::header::IDENTITY_HEADERS;
+use crate::identity::Identity;
 use crate::jwt::{self, Format, UntrustedJwt};
 use crate::keys::{Advance, Lookup, ProviderKeys, Refresh, RefreshCause, TrustedKey};
 use crate::metrics::{Event, Metrics, Outcome};
@@ -506,11 +507,12 @@ impl Authenticator {
         oauth.keys.iter().enumerate().skip(from).find(|(_, keys)| keys.is_due(now)).map(|(number, _)| number)
     }
 
-    /// Begins a refresh whose first request goes out now. `None`: there is no such provider.
+    /// Begins a refresh whose first request goes out now. `None`: too many kids were unknown lately, and waiting requests are to be given up.
     pub fn begin_refresh(&self, provider: usize, cause: RefreshCause, now: UnixTime) -> Option<Refresh> {
         let (policy, keys) = self.provider(provider)?;
+        let refresh = keys.begin(policy, cause, now)?;
         self.metrics.happened(provider, Event::Fetch);
-        Some(keys.begin(policy, cause, now))
+        Some(refresh)
     }
 
     /// Takes the result of [`Refresh::request`]. After anything but [`Advance::Next`], waiting requests are to be resumed.

@@ -8,9 +8,6 @@ use serde_json::Value;
 use crate::claims::VerifiedClaims;
 use crate::policy::ClaimHeader;
 
-/// The headers every identity is told in, in the order of [`Identity`]'s fields.
-pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-provider", "x-auth-subject", "x-auth-user", "x-auth-scopes"];
-
 /// Header values of one identity, encoded; absent ones are empty.
 ///
 /// Packed in one allocation, because a worker remembers thousands of them: fields end with a line feed, which no encoded value contains.
@@ -18,7 +15,7 @@ pub const IDENTITY_HEADERS: [&str; 4] = ["x-auth-provider", "x-auth-subject", "x
 pub struct Identity(Box<str>);
 
 impl Identity {
-    /// Encodes what `provider`'s claims say. `claims_to_headers` adds its headers after [`IDENTITY_HEADERS`], in order.
+    /// Encodes what `provider`'s claims say. `claims_to_headers` adds its headers after [`IDENTITY_HEADERS`](crate::header::IDENTITY_HEADERS), in order.
     pub fn new(provider: &str, claims: &VerifiedClaims, claims_to_headers: &[ClaimHeader]) -> Self {
         let all = claims.all();
         let text = |name: &str| all.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -54,7 +51,7 @@ impl Identity {
         Self(packed.into_boxed_str())
     }
 
-    /// The values: [`IDENTITY_HEADERS`] first, then `claims_to_headers`; absent ones are empty.
+    /// The values: [`IDENTITY_HEADERS`](crate::header::IDENTITY_HEADERS) first, then `claims_to_headers`; absent ones are empty.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.0.split_terminator('\n')
     }

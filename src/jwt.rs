@@ -61,10 +61,13 @@ pub fn classify(token: &str) -> Format<'_> {
     }
 }
 
-/// A first part that a laxer decoder would take for a JSON object.
+/// A first part that is no base64url of ours, but begins as a JSON object does: some decoder may take it for a header.
 fn resembles_header(part: &str) -> bool {
-    base64url::decode_lenient(part.as_bytes())
-        .is_ok_and(|decoded| decoded.trim_ascii_start().first() == Some(&b'{'))
+    let start = part.get(..part.len().min(8) / 4 * 4).unwrap_or_default();
+    base64url::decode_lenient(start.as_bytes()).is_ok_and(|decoded| {
+        let object = decoded.trim_ascii_start().strip_prefix(b"{");
+        object.is_some_and(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b'"' | b'}')))
+    })
 }
 
 fn parse<'a>(

@@ -193,11 +193,10 @@ impl ProviderKeys {
         let recent = now.since(set.requested_at) < UNKNOWN_KID_MEMORY;
         let kid = kid.unwrap_or_default();
         let settled = set.requested_at >= arrived || set.set.contains_kid(kid) && recent;
-        if !settled
-            && !backing_off
-            && !state.asked_recently(kid, now)
-            && state.bucket.holds_one(provider, now)
-        {
+        // What is under way may bring it; a new refresh has to be allowed.
+        let may_come = state.is_refreshing(now)
+            || !backing_off && !state.asked_recently(kid, now) && state.bucket.holds_one(provider, now);
+        if !settled && may_come {
             return Lookup::Refresh(RefreshCause::UnknownKid(kid.to_owned()));
         }
         if recent { Lookup::Unknown } else { Lookup::Unavailable }
@@ -231,11 +230,13 @@ impl ProviderKeys {
         state.retry_at = state.retry_at.max(retry_at.min(now.plus(MAX_BACK_OFF)));
     }
 
-    /// Begins a refresh: the first request goes out now.
-    pub fn begin(&self, provider: &Provider, cause: RefreshCause, now: UnixTime) -> Refresh {
+    /// Begins a refresh: the first request goes out now. `None`: too many kids were unknown lately.
+    pub fn begin(&self, provider: &Provider, cause: RefreshCause, now: UnixTime) -> Option<Refresh> {
         let mut state = self.state();
         if let RefreshCause::UnknownKid(kid) = &cause {
-            state.bucket.take_one(provider, now);
+            if !state.bucket.take_one(provider, now) {
+                return None;
+            }
             state.remember_kid(kid, now);
         }
         state.refreshing_since = Some(now);
@@ -250,7 +251,7 @@ impl ProviderKeys {
             Some(url) => discovery::jwk_set_request(self.number, url),
             None => discovery::metadata_request(self.number, provider, Document::OpenidConfiguration),
         };
-        Refresh { stage, requested_at: now, discovered: None }
+        Some(Refresh { stage, requested_at: now, discovered: None })
     }
 
     /// Takes the result of a refresh's fetch.
@@ -482,8 +483,10 @@ impl Bucket {
         self.refill(provider, now) > 0
     }
 
-    fn take_one(&mut self, provider: &Provider, now: UnixTime) {
-        self.available = Some(self.refill(provider, now).saturating_sub(1));
+    fn take_one(&mut self, provider: &Provider, now: UnixTime) -> bool {
+        let available = self.refill(provider, now);
+        self.available = Some(available.saturating_sub(1));
+        available > 0
     }
 
     fn refill(&mut self, provider: &Provider, now: UnixTime) -> u32 {

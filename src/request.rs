@@ -24,14 +24,10 @@ pub struct ReservedHeaders {
     lengths: u64,
 }
 
-/// They change the method or path that a decision was made on.
-const OVERRIDES: [&str; 4] =
-    ["x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url"];
-
 impl ReservedHeaders {
     /// The identity's headers, lower case, and the overrides.
     pub fn new<'a>(identity: impl Iterator<Item = &'a str>) -> Self {
-        let names: Vec<String> = identity.chain(OVERRIDES).map(str::to_owned).collect();
+        let names: Vec<String> = identity.chain(header::OVERRIDE_HEADERS).map(str::to_owned).collect();
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.len()));
         Self { names, lengths }
     }

@@ -107,7 +107,7 @@ impl Curve {
     }
 
     /// Length of a coordinate, of `r`, and of `s`, in bytes.
-    const fn field_len(self) -> usize {
+    pub(crate) const fn field_len(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,

@@ -89,6 +89,20 @@ fn faults_have_line_and_column() {
 }
 
 #[test]
+fn duplicates_and_second_documents_are_named() {
+    for (text, expected) in [
+        (
+            "auth:\n  mode: oauth\n  mode: oauth\n",
+            "line 3, column 3: expected each key once, not again: mode",
+        ),
+        ("auth: {}\n---\nauth: {}\n", "line 3, column 1: expected one document, not a second one"),
+        ("auth:\n  - [a\n", "line 2, column 5: expected well-formed YAML (unclosed bracket '[')"),
+    ] {
+        assert_eq!(yaml::parse(text).expect_err(text).to_string(), expected);
+    }
+}
+
+#[test]
 fn faults_do_not_quote_the_document() {
     for text in [
         "database:\n  password: hunter2\n  password: hunter2\n",

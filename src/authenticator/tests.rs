@@ -305,6 +305,42 @@ fn a_set_requested_before_the_token_came_does_not_settle_its_kid() {
 }
 
 #[test]
+fn requests_with_one_unknown_kid_wait_for_the_refresh_that_the_first_began() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    idp.published = vec![1, 2];
+    let token = token(2, T0);
+    let Step::Fetch(first) = start(&authenticator, "GET", &token, T0.plus(secs(1))) else {
+        panic!("it waits")
+    };
+    let Need::Keys { provider, cause } = first.need().clone();
+    let under_way = authenticator.begin_refresh(provider, cause, T0.plus(secs(1))).unwrap();
+    let Step::Fetch(second) = start(&authenticator, "GET", &token, T0.plus(secs(2))) else {
+        panic!("it waits, too")
+    };
+    let result = idp.answer(under_way.request());
+    assert!(matches!(
+        authenticator.advance_refresh(under_way, result, T0.plus(secs(3))),
+        Advance::Renewed(_)
+    ));
+    for pending in [first, second] {
+        let step = authenticator.resume(pending, T0.plus(secs(3)));
+        assert!(matches!(step, Step::Decide(Decision::Forward(_))));
+    }
+}
+
+#[test]
+fn shells_that_cannot_wait_for_each_other_are_bounded_by_the_bucket_too() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    let begun =
+        (0..10).filter_map(|_| authenticator.begin_refresh(0, RefreshCause::UnknownKid(kid(2)), T0)).count();
+    assert_eq!(begun, 3);
+}
+
+#[test]
 fn a_key_that_disappears_or_is_replaced_takes_its_recognised_tokens_along() {
     for replaced_by in [vec![2], vec![101, 2]] {
         let authenticator = authenticator(|_| {});

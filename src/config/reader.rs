@@ -267,14 +267,20 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Of a URL, neither user info nor query (SPEC C-3, L-1).
+/// Neither a URL's user info nor its query (SPEC C-3, L-1), nor what might have become one: whatever comes before an `@` or after a `?`.
 fn without_secrets(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once(':').filter(|(_, rest)| rest.starts_with('/')) else {
-        return text.to_owned();
+    let visible = match text.rsplit_once('@') {
+        Some((hidden, rest)) => {
+            let scheme = hidden.split_once("://").map_or("", |(scheme, _)| scheme);
+            let separator = if scheme.is_empty() { "" } else { "://" };
+            format!("{scheme}{separator}\u{2026}@{rest}")
+        }
+        None => text.to_owned(),
     };
-    let rest = rest.rsplit_once('@').map_or(rest.to_owned(), |(_, rest)| format!("//\u{2026}@{rest}"));
-    let rest = rest.split_once('?').map_or(rest.clone(), |(rest, _)| format!("{rest}?\u{2026}"));
-    format!("{scheme}:{rest}")
+    match visible.split_once('?') {
+        Some((visible, _)) => format!("{visible}?\u{2026}"),
+        None => visible,
+    }
 }
 
 fn printable(text: &str) -> String {

@@ -25,7 +25,6 @@ pub fn parse(text: &str) -> Result<Value, ConfigErrors> {
         reject_unsupported_tags: true,
         with_snippet: false,
         budget: serde_saphyr::budget! {
-            max_documents: 1,
             max_depth: 64,
             max_aliases: 1000,
             max_nodes: 100_000,
@@ -35,15 +34,30 @@ pub fn parse(text: &str) -> Result<Value, ConfigErrors> {
             max_replay_stack_depth: 16,
         },
     };
-    let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
-        let place = fault.location().map(|place| format!("line {}, column {}", place.line(), place.column()));
-        error(&place.unwrap_or_default(), &format!("YAML: {}", fault.without_snippet()))
-    })?;
+    let value: Value =
+        serde_saphyr::from_str_with_options(text, options).map_err(|fault| describe(&fault))?;
     if value.is_object() {
         Ok(value)
     } else {
         Err(error("", "a mapping with the key auth at the top of the document").into())
     }
+}
+
+fn describe(fault: &serde_saphyr::Error) -> ConfigError {
+    let place = fault.location().map(|place| format!("line {}, column {}", place.line(), place.column()));
+    let expected = match fault.without_snippet() {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("each key once, not again: {key}")
+        }
+        serde_saphyr::Error::DuplicateMappingKey { key: None, .. } => "each key once".to_owned(),
+        serde_saphyr::Error::MultipleDocuments { .. } => "one document, not a second one".to_owned(),
+        other => {
+            let text = other.to_string();
+            let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+            format!("well-formed YAML ({message})")
+        }
+    };
+    error(&place.unwrap_or_default(), &expected)
 }
 
 fn error(place: &str, expected: &str) -> ConfigError {

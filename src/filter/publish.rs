@@ -1,6 +1,6 @@
 //! Publishes the core's counters in the host's metrics (SPEC L-2). Counted in the VM, told to the host now and then: a host call a request is not spent.
 //!
-//! Tags are part of the names, `registry_auth_decisions_total;provider=keycloak;outcome=expired;`: Envoy's `stats_tags` takes them out.
+//! Tags are part of the names, `registry_auth_decisions_total;provider=keycloak;outcome=expired`: Envoy's `stats_tags` takes them out.
 
 use std::cell::RefCell;
 
@@ -42,7 +42,7 @@ impl Publisher {
             authenticator.key_ages(now).zip(authenticator.providers()).enumerate()
         {
             if ids.len() <= number {
-                let name = format!("registry_auth_key_age_seconds;provider={};", provider.name);
+                let name = format!("registry_auth_key_age_seconds;provider={}", provider.name);
                 ids.push(host::define_metric(Metric::Gauge, &name).ok());
             }
             if let (Some(age), Some(Some(id))) = (age, ids.get(number)) {
@@ -58,8 +58,8 @@ fn publish(before: &mut Published, counter: &Counter, authenticator: &Authentica
             .provider
             .and_then(|number| authenticator.providers().get(number))
             .map_or("none", |provider| provider.name.as_str());
-        let outcome = counter.outcome.map(|outcome| format!("outcome={outcome};")).unwrap_or_default();
-        let name = format!("registry_auth_{};provider={provider};{outcome}", counter.name);
+        let outcome = counter.outcome.map(|outcome| format!(";outcome={outcome}")).unwrap_or_default();
+        let name = format!("registry_auth_{};provider={provider}{outcome}", counter.name);
         before.id = host::define_metric(Metric::Counter, &name).ok();
     }
     // On a host without metrics there is nobody to tell.

@@ -156,9 +156,7 @@ impl Worker {
         self.ticked.set(true);
         self.authenticator.set_refreshes_in_background();
         for provider in self.abandoned.take() {
-            if let Some(store) = &self.store {
-                store.release(provider);
-            }
+            self.release(provider);
         }
         for provider in 0..self.authenticator.providers().len() {
             if self.import(provider, now) {
@@ -229,7 +227,10 @@ impl Worker {
 
     /// Begins a refresh. False: it failed at once, and nothing is outstanding.
     fn begin(&self, owner: u32, provider: usize, cause: RefreshCause, now: UnixTime) -> bool {
-        let Some(refresh) = self.authenticator.begin_refresh(provider, cause, now) else { return false };
+        let Some(refresh) = self.authenticator.begin_refresh(provider, cause, now) else {
+            self.release(provider);
+            return false;
+        };
         match self.dispatch(&refresh) {
             Ok(token) => {
                 self.flights.borrow_mut().insert(token, Flight { owner, refresh });
@@ -377,6 +378,7 @@ impl Worker {
                 continue;
             }
             let Some(refresh) = self.authenticator.begin_refresh(provider, RefreshCause::Due, now) else {
+                self.release(provider);
                 continue;
             };
             match self.dispatch(&refresh) {
@@ -388,9 +390,7 @@ impl Worker {
                 Err(DispatchError::NotReady(error)) => {
                     log::debug!("provider {provider}: {error}");
                     self.authenticator.abandon_refresh(provider);
-                    if let Some(store) = &self.store {
-                        store.release(provider);
-                    }
+                    self.release(provider);
                 }
             }
         }
@@ -418,6 +418,13 @@ impl Worker {
         let duration =
             self.policy.callout_timeout.saturating_mul(CALLOUTS_PER_REFRESH) + Duration::from_secs(1);
         self.store.as_ref().map_or(Attempt::Acquired, |store| store.acquire(provider, duration, now))
+    }
+
+    /// Lets others fetch.
+    fn release(&self, provider: usize) {
+        if let Some(store) = &self.store {
+            store.release(provider);
+        }
     }
 
     fn wait(&self, context: u32, phase: &Rc<Cell<Phase>>, pending: Pending, provider: usize, now: UnixTime) {

@@ -157,10 +157,20 @@ fn rsa(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason
 fn ec(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
     let name = required(members, "crv")?;
     let curve = Curve::parse(name).ok_or_else(|| SkipReason::UnknownCurve(name.to_owned()))?;
-    let (x, y) = (bytes(members, "x")?, bytes(members, "y")?);
+    let coordinate = |name| Ok(pad(bytes(members, name)?, curve.field_len()));
+    let (x, y) = (coordinate("x")?, coordinate("y")?);
     let key = PublicKey::ec(curve, &x, &y).map_err(SkipReason::Key)?;
     let (x, y) = (base64url::encode(&x), base64url::encode(&y));
     Ok((key, thumbprint(&format!(r#"{{"crv":"{}","kty":"EC","x":"{x}","y":"{y}"}}"#, curve.as_str()))))
+}
+
+/// RFC 7518 §6.2.1.2 demands the full length. Providers exist that leave out leading zeros; a few are put back, and the point still has to be on the curve.
+fn pad(coordinate: Vec<u8>, length: usize) -> Vec<u8> {
+    const MOST: usize = 4;
+    match length.checked_sub(coordinate.len()) {
+        Some(missing @ 1..=MOST) => [vec![0; missing], coordinate].concat(),
+        _ => coordinate,
+    }
 }
 
 fn okp(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {

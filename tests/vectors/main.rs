@@ -11,6 +11,7 @@
     missing_docs
 )]
 
+mod jwt;
 #[cfg(not(target_arch = "wasm32"))]
 mod jwt_compact_oracle;
 mod jwt_verify_lib;

@@ -1,0 +1,233 @@
+//! The filter in a real Envoy, where one request does not show it: bodies, trailers, waiting, workers, rotation.
+
+use std::time::Duration;
+
+use envoy_test::client::{self, RawConnection};
+use envoy_test::provider::{Document, RealmOptions};
+use envoy_test::upstream::CASE_HEADER;
+use envoy_test::{Algorithm, EnvoyOptions, Gateway, GatewayOptions, Provider, RawRequest};
+use serde_json::{Value, json};
+
+const REALM: &str = "production";
+const SERVERS: &str = "/registry/default/v0.1/servers";
+
+fn provider() -> Provider {
+    Provider::builder()
+        .realm(RealmOptions::new(REALM, "registry-api").algorithms(&[Algorithm::Es256]))
+        .start()
+        .unwrap()
+}
+
+fn configuration(provider: &Provider) -> Value {
+    let keycloak =
+        json!({ "name": "keycloak", "issuerUrl": provider.issuer(REALM), "audience": "registry-api" });
+    json!({ "auth": { "mode": "oauth", "oauth": { "resourceUrl": "https://registry.example.com", "providers": [keycloak] } } })
+}
+
+fn workers(concurrency: u32) -> GatewayOptions {
+    GatewayOptions {
+        envoy: EnvoyOptions { concurrency, ..EnvoyOptions::default() },
+        ..GatewayOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_not_delivered_before_the_decision() {
+    let provider = provider();
+    let gate = provider.hold(REALM, Document::Jwks);
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let mut connection = RawConnection::connect(gateway.address()).await.unwrap();
+    let head = RawRequest::new("POST", SERVERS)
+        .bearer(&provider.token(REALM).mint())
+        .header("Transfer-Encoding", "chunked");
+    connection.send(&client::encode(&head, "registry")).await.unwrap();
+    connection.send_chunk(b"first").await.unwrap();
+    provider.wait_until(REALM, Document::Jwks, |count| count.in_flight > 0).await;
+    connection.send_chunk(b"second").await.unwrap();
+    assert!(!connection.answers_within(Duration::from_millis(200)).await);
+    assert!(
+        gateway.upstream().arrivals().is_empty(),
+        "nothing reaches the upstream while the keys are awaited"
+    );
+    gate.open();
+    gateway.upstream().wait_until(|arrivals| arrivals.len() == 1).await;
+    connection.end_chunks(&[]).await.unwrap();
+    assert_eq!(connection.response("POST").await.unwrap().status, 200);
+    assert_eq!(gateway.upstream().arrivals()[0].request.body, b"firstsecond");
+}
+
+#[tokio::test]
+async fn a_refused_body_never_arrives() {
+    let provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let mut connection = RawConnection::connect(gateway.address()).await.unwrap();
+    let token = provider.token(REALM).foreign_key().mint();
+    let head = RawRequest::new("POST", SERVERS).bearer(&token).header("Transfer-Encoding", "chunked");
+    connection.send(&client::encode(&head, "registry")).await.unwrap();
+    connection.send_chunk(b"first").await.unwrap();
+    assert_eq!(connection.response("POST").await.unwrap().status, 401);
+    // The connection may be closed by now: that is as good.
+    let _ = connection.send_chunk(b"second").await;
+    let _ = connection.end_chunks(&[]).await;
+    assert!(gateway.upstream().arrivals().is_empty());
+}
+
+#[tokio::test]
+async fn requests_wait_for_one_fetch() {
+    let provider = provider();
+    let gate = provider.hold(REALM, Document::Jwks);
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let request = RawRequest::get(SERVERS).bearer(&provider.token(REALM).mint());
+    let mut connections = Vec::new();
+    for _ in 0..20 {
+        let mut connection = RawConnection::connect(gateway.address()).await.unwrap();
+        connection.send(&client::encode(&request, "registry")).await.unwrap();
+        connections.push(connection);
+    }
+    provider.wait_until(REALM, Document::Jwks, |count| count.in_flight > 0).await;
+    gate.open();
+    for mut connection in connections {
+        assert_eq!(connection.response("GET").await.unwrap().status, 200);
+    }
+    let count = provider.count(REALM, Document::Jwks);
+    assert_eq!((count.total, count.max_in_flight), (1, 1));
+    assert_eq!(provider.count(REALM, Document::OpenidConfiguration).total, 1);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_nobody_with_it() {
+    let provider = provider();
+    let gate = provider.hold(REALM, Document::Jwks);
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let request = RawRequest::get(SERVERS).bearer(&provider.token(REALM).mint());
+    let mut first = RawConnection::connect(gateway.address()).await.unwrap();
+    first.send(&client::encode(&request, "registry")).await.unwrap();
+    provider.wait_until(REALM, Document::Jwks, |count| count.total > 0).await;
+    let mut second = RawConnection::connect(gateway.address()).await.unwrap();
+    second.send(&client::encode(&request, "registry")).await.unwrap();
+    drop(first);
+    gate.open();
+    assert_eq!(second.response("GET").await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn two_workers_share_one_fetch() {
+    let provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &workers(2)).await;
+    let request = RawRequest::get(SERVERS).bearer(&provider.token(REALM).mint());
+    // Connections spread over the workers; each answers, whoever fetched.
+    for _ in 0..40 {
+        assert_eq!(gateway.request(&request).await.unwrap().status, 200);
+    }
+    assert_eq!(provider.count(REALM, Document::Jwks).total, 1);
+    assert_eq!(provider.count(REALM, Document::OpenidConfiguration).total, 1);
+}
+
+#[tokio::test]
+async fn an_unknown_kid_is_fetched_once_and_waited_for() {
+    let provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let send =
+        async |token: String| gateway.request(&RawRequest::get(SERVERS).bearer(&token)).await.unwrap().status;
+    let before = provider.signing_key(REALM, Algorithm::Es256);
+    assert_eq!(send(provider.token(REALM).mint()).await, 200);
+    provider.rotate(REALM, Algorithm::Es256);
+    assert_eq!(send(provider.token(REALM).mint()).await, 200, "the new key, at once");
+    assert_eq!(
+        send(provider.token(REALM).key(before.clone()).mint()).await,
+        200,
+        "the previous key, still published"
+    );
+    assert_eq!(provider.count(REALM, Document::Jwks).total, 2);
+    // A key that disappears is no longer trusted as soon as the new set is in, cached tokens included.
+    let old = provider.token(REALM).key(before.clone()).mint();
+    assert_eq!(send(old.clone()).await, 200);
+    provider.retire(REALM, before.kid());
+    provider.rotate(REALM, Algorithm::Es256);
+    assert_eq!(send(provider.token(REALM).mint()).await, 200);
+    assert_eq!(send(old).await, 401);
+}
+
+#[tokio::test]
+async fn an_outage_does_not_end_what_worked() {
+    let mut provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let send =
+        async |token: String| gateway.request(&RawRequest::get(SERVERS).bearer(&token)).await.unwrap().status;
+    assert_eq!(send(provider.token(REALM).mint()).await, 200);
+    provider.stop();
+    assert_eq!(send(provider.token(REALM).subject("bob").mint()).await, 200, "last known good keys");
+    provider.resume().unwrap();
+    assert_eq!(send(provider.token(REALM).subject("carol").mint()).await, 200);
+}
+
+#[tokio::test]
+async fn callouts_carry_no_credentials_and_name_what_they_accept() {
+    let provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let request = RawRequest::get(SERVERS)
+        .bearer(&provider.token(REALM).mint())
+        .header("Cookie", "a=b")
+        .header("X-Secret", "s");
+    assert_eq!(gateway.request(&request).await.unwrap().status, 200);
+    let requests = provider.requests(REALM);
+    assert_eq!(requests.len(), 2);
+    for request in requests {
+        assert_eq!(request.method, "GET");
+        assert_eq!(request.header("host"), Some(provider.address().to_string().as_str()));
+        assert!(request.header("accept").is_some());
+        for name in ["authorization", "cookie", "x-secret"] {
+            assert_eq!(request.header(name), None, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn identity_trailers_are_removed() {
+    let provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let forged = |request: RawRequest| {
+        request
+            .body("x")
+            .trailer("X-Auth-User", "forged")
+            .trailer("x_auth_subject", "forged")
+            .trailer("x-checksum", "1")
+    };
+    let request = forged(RawRequest::new("POST", SERVERS))
+        .bearer(&provider.token(REALM).mint())
+        .header(CASE_HEADER, "trailers");
+    for response in [
+        client::send(gateway.address(), &request).await.unwrap(),
+        client::send_http2(gateway.address(), &request).await.unwrap(),
+    ] {
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+    let arrivals = gateway.upstream().arrivals_of("trailers");
+    assert_eq!(arrivals.len(), 2);
+    for arrival in arrivals {
+        let names: Vec<&str> = arrival.request.trailers.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(!names.iter().any(|name| name.contains("auth")), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_is_ever_logged() {
+    let provider = provider();
+    let options = GatewayOptions {
+        envoy: EnvoyOptions { component_log_level: "wasm:trace".to_owned(), ..EnvoyOptions::default() },
+        ..GatewayOptions::default()
+    };
+    let gateway = Gateway::start(&configuration(&provider), &options).await;
+    let good = provider.token(REALM).mint();
+    let bad = provider.token(REALM).expires_in(-60).mint();
+    for token in [&good, &bad] {
+        gateway.request(&RawRequest::get(SERVERS).bearer(token)).await.unwrap();
+    }
+    gateway.envoy().wait_for_log("token expired").await;
+    let log = gateway.envoy().log();
+    for token in [&good, &bad] {
+        for part in token.split('.').skip(1) {
+            assert!(!log.contains(part), "a part of a token is in the log");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! End-to-end tests, in one binary so that they share a build and a set-up.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod core;
+mod envoy_behaviour;
+mod envoy_cases;
+mod harness;
+mod keys;
