@@ -1,11 +1,19 @@
 //! `registry serve`: configuration, authentication mode, signals.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use registry_auth::config::Environment;
+use registry_auth::policy::Policy;
+use serde_json::{Value, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::auth::{self, AuthLayer, AuthMetrics};
 use crate::cli::ServeArgs;
-use crate::config::{AuthMode, Config, ConfigError, ModeError, effective_mode, is_loopback_or_private};
+use crate::config::{
+    AuthMode, Config, ConfigError, ModeError, Overrides, effective_mode, is_loopback_or_private, yaml,
+};
+use crate::metrics::Metrics;
 use crate::server::{self, Protection, Running, StartError, Tuning};
 
 /// Why `serve` ended with an error.
@@ -33,11 +41,9 @@ pub enum ServeError {
     /// The mode asked for is refused.
     #[error(transparent)]
     Mode(#[from] ModeError),
-    /// Tokens are needed and nothing here can check them: rather none is served.
-    #[error(
-        "auth.mode is oauth, which this build cannot enforce by itself; run it behind the filter, with --auth-mode anonymous --address 127.0.0.1:8080"
-    )]
-    OauthNotEnforced,
+    /// Tokens are needed and cannot be checked: rather none is served.
+    #[error("cannot enforce auth: {0}")]
+    Auth(auth::StartError),
     /// The server did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -50,12 +56,8 @@ impl ServeError {
     /// 2 where the command line or the configuration must be changed, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::NoConfig
-            | Self::Read { .. }
-            | Self::Config { .. }
-            | Self::Mode(_)
-            | Self::OauthNotEnforced => 2,
-            Self::Start(_) | Self::Signals(_) => 1,
+            Self::NoConfig | Self::Read { .. } | Self::Config { .. } | Self::Mode(_) => 2,
+            Self::Auth(_) | Self::Start(_) | Self::Signals(_) => 1,
         }
     }
 }
@@ -78,20 +80,27 @@ pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let text =
         std::fs::read_to_string(&path).map_err(|error| ServeError::Read { path: path.clone(), error })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let config = Config::parse(&text, directory, &overrides)
-        .map_err(|errors| ServeError::Config { path: path.clone(), errors })?;
+    let unsound = |errors| ServeError::Config { path: path.clone(), errors };
+    let (config, policy) = load(&text, directory, &overrides).map_err(unsound)?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
 
     let mode = effective_mode(config.auth_mode, overrides.wanted_mode(), overrides.address.is_some())?;
     let is_opened = config.auth_mode == AuthMode::Oauth && mode == AuthMode::Anonymous;
-    let protection = protection(mode)?;
+    let metrics = Arc::new(Metrics::default());
+    let protection = match mode {
+        AuthMode::Anonymous => Protection::Anonymous,
+        AuthMode::Oauth => protect(policy, directory, &metrics).map_err(|error| match error {
+            auth::StartError::Files(errors) => unsound(errors.into_iter().map(ConfigError::from).collect()),
+            error => ServeError::Auth(error),
+        })?,
+    };
 
     // Before the server starts, so that no signal is missed.
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let running = tokio::select! {
-        started = server::start(config, protection, Tuning::default()) => started?,
+        started = server::start_with_metrics(config, protection, Tuning::default(), metrics) => started?,
         () = signals.next() => return Ok(()),
     };
     announce(&running, mode, is_opened);
@@ -113,10 +122,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) {
@@ -127,12 +133,53 @@ impl Signals {
     }
 }
 
-/// What enforces the mode. Without anything that can, oauth does not start (SPEC C-2).
-fn protection(mode: AuthMode) -> Result<Protection, ServeError> {
-    match mode {
-        AuthMode::Anonymous => Ok(Protection::Anonymous),
-        AuthMode::Oauth => Err(ServeError::OauthNotEnforced),
+/// Reads the whole document: this program's part, and `auth` for what may have to be enforced. All errors of both are told at once (SPEC C-3).
+fn load(text: &str, directory: &Path, overrides: &Overrides) -> Result<(Config, Policy), Vec<ConfigError>> {
+    let config = Config::parse(text, directory, overrides);
+    let policy = load_policy(text, overrides);
+    match (config, policy) {
+        (Ok(config), Ok(policy)) => Ok((config, policy)),
+        (Ok(_), Err(errors)) | (Err(errors), Ok(_)) => Err(errors),
+        (Err(mut errors), Err(more)) => {
+            // Both read `auth.mode`.
+            let known: Vec<String> = errors.iter().map(|error| error.path.clone()).collect();
+            errors.extend(more.into_iter().filter(|error| !known.contains(&error.path)));
+            Err(errors)
+        }
     }
+}
+
+/// The policy of the document in the mode that is asked for.
+fn load_policy(text: &str, overrides: &Overrides) -> Result<Policy, Vec<ConfigError>> {
+    let mut document = yaml::parse(text).map_err(|error| vec![error])?;
+    match overrides.wanted_mode() {
+        // Enforced elsewhere: in the filter, under its own environment.
+        Some(AuthMode::Anonymous) => return Ok(Policy::Anonymous),
+        Some(AuthMode::Oauth) => require_tokens(&mut document),
+        None => {}
+    }
+    let insecure_http = std::env::var(Environment::INSECURE_HTTP).is_ok_and(|value| value == "true");
+    let loaded = Policy::from_document(&document, &Environment { insecure_http })
+        .map_err(|errors| errors.iter().cloned().map(ConfigError::from).collect::<Vec<_>>())?;
+    for warning in loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(loaded.policy)
+}
+
+/// `--auth-mode oauth` over a document that says anonymous.
+fn require_tokens(document: &mut Value) {
+    let mode = document.get_mut("auth").and_then(|auth| auth.get_mut("mode"));
+    if let Some(mode) = mode.filter(|mode| **mode == "anonymous") {
+        *mode = json!("oauth");
+    }
+}
+
+fn protect(policy: Policy, directory: &Path, metrics: &Metrics) -> Result<Protection, auth::StartError> {
+    let gate = auth::start(policy, directory, &auth::Tuning::default())?;
+    metrics.register(|registry| registry.register_collector(Box::new(AuthMetrics::new(Arc::clone(&gate)))));
+    let layer = AuthLayer::new(gate);
+    Ok(Protection::Layer(Box::new(move |router| layer.protect(router))))
 }
 
 fn announce(running: &Running, mode: AuthMode, is_opened: bool) {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::{Address, Config};
-use crate::http::guard::guarded;
+use crate::http::guard::{guarded, limited};
 use crate::http::internal::{Internal, internal_router};
 use crate::http::public_router;
 use crate::metrics::Metrics;
@@ -37,7 +37,7 @@ pub enum Protection {
 pub struct Tuning {
     /// How often files are looked at. Default 1 s.
     pub poll: Duration,
-    /// How long a request may take until it is answered. Default 10 s.
+    /// How long a request may take until it is answered, not counting what protects the API. Default 10 s.
     pub request_timeout: Duration,
     /// How long the head of a request may take from its first byte. Default 10 s.
     pub header_timeout: Duration,
@@ -47,7 +47,7 @@ pub struct Tuning {
     pub write_timeout: Duration,
     /// How long requests may take to end after the server was told to stop. Default 30 s.
     pub drain: Duration,
-    /// Requests in progress at once; further ones are answered 503. Default 1024.
+    /// Requests in progress in the API at once; further ones are answered 503. Default 1024.
     pub max_requests: usize,
     /// Open connections of the public listener; further ones are answered 503 and closed. Default 10,000.
     pub max_connections: usize,
@@ -128,13 +128,14 @@ pub async fn start_with_metrics(
     let refreshers = keep_fresh(&store, sources, tuning.poll).await;
 
     let (stop, stopping) = watch::channel(false);
-    // The one place where the API meets what protects it.
+    // The one place where the API meets what protects it. Requests that wait for an identity provider take nothing from the API's limits.
     let api = public_router(Arc::clone(&store));
+    let api = limited(api, tuning.max_requests, tuning.request_timeout, Arc::clone(&metrics));
     let api = match protection {
         Protection::Anonymous => api,
         Protection::Layer(wrap) => wrap(api),
     };
-    let api = guarded(api, tuning.max_requests, tuning.request_timeout, Arc::clone(&metrics));
+    let api = guarded(api, Arc::clone(&metrics));
     let internal_api = internal_router(Internal {
         store: Arc::clone(&store),
         metrics: Arc::clone(&metrics),

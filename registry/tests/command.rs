@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+#[path = "auth/provider.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod provider;
 mod support;
 
 use std::fs;
@@ -9,7 +12,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-use support::{data, get};
+use provider::Provider;
+use support::{data, get, raw};
 use tempfile::TempDir;
 
 const ANONYMOUS: &str = "auth: {mode: anonymous}";
@@ -126,13 +130,66 @@ async fn a_catalog_is_served_until_a_signal_comes() {
 
 #[test]
 fn an_oauth_document_is_not_served_unprotected() {
-    for auth in [OAUTH, "", "auth: {}", "auth: {oauth: {}}"] {
+    for auth in ["", "auth: {}", "auth: {oauth: {}}"] {
         let output = command(&directory(auth), &[]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{auth}");
-        assert!(stderr(&output).contains("auth.mode is oauth"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("config.yaml: auth"), "{}", stderr(&output));
     }
     let output = command(&directory(ANONYMOUS), &["--auth-mode", "oauth"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("config.yaml: auth"), "{}", stderr(&output));
+}
+
+#[test]
+fn files_that_auth_names_must_be_usable() {
+    let auth = OAUTH.replace("audience:", "caCertPath: ca.crt, clientSecretFile: pasted-secret, audience:");
+    let output = command(&directory(&auth), &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    for part in [
+        "config.yaml: auth.oauth.providers[0].caCertPath: ",
+        "config.yaml: auth.oauth.providers[0].clientSecretFile: ",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("pasted"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oauth_document_is_enforced_counted_and_logged() {
+    let provider = Provider::start(1).await;
+    for (document, args) in [("oauth", &[][..]), ("anonymous", &["--auth-mode", "oauth"])] {
+        let auth = OAUTH
+            .replace("https://idp.example.com", provider.issuer())
+            .replace("mode: oauth", &format!("mode: {document}"));
+        let directory = directory(&auth);
+        let served = Served::start(&mut command(&directory, args));
+        let path = "/registry/default/v0.1/servers";
+        for path in [path, "/", "/nowhere"] {
+            assert_eq!(get(served.public, path).await.status, 401, "{path}");
+        }
+        assert_eq!(get(served.public, "/openapi.json").await.status, 200);
+        assert_eq!(get(served.public, "/.well-known/oauth-protected-resource").await.status, 200);
+        let token = provider.token(1);
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
+        let answer = raw(served.public, request.as_bytes()).await;
+        assert_eq!((answer.status, answer.names().len()), (200, 30));
+        let metrics = get(served.internal, "/metrics").await;
+        let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+        for line in [
+            r#"registry_auth_decisions_total{provider="p",outcome="authenticated"} 1"#,
+            r#"registry_auth_decisions_total{provider="none",outcome="no_credentials"} 3"#,
+        ] {
+            assert!(metrics.contains(line), "{line} in {metrics}");
+        }
+        served.signal("TERM");
+        let (code, log) = served.end();
+        assert_eq!(code, Some(0));
+        assert!(log.contains("401: authentication required"), "{log}");
+        assert!(!log.contains(&token), "{log}");
+    }
 }
 
 #[test]

@@ -30,3 +30,11 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+impl From<registry_auth::config::ConfigError> for ConfigError {
+    /// An error of the `auth` section, which is the core's.
+    fn from(error: registry_auth::config::ConfigError) -> Self {
+        let registry_auth::config::ConfigError { path, value, expected, nearest } = error;
+        Self { path, value, expected, nearest }
+    }
+}

@@ -24,30 +24,46 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-
 
 /// The limits in force.
 #[derive(Debug)]
-struct Guard {
+struct Limits {
     permits: Semaphore,
     timeout: Duration,
     metrics: Arc<Metrics>,
 }
 
 /// Puts limits around a router: at most `max_requests` at once, others are refused and not queued; each answered within `timeout`.
-pub fn guarded(router: Router, max_requests: usize, timeout: Duration, metrics: Arc<Metrics>) -> Router {
-    let guard = Arc::new(Guard {
+pub fn limited(router: Router, max_requests: usize, timeout: Duration, metrics: Arc<Metrics>) -> Router {
+    let limits = Arc::new(Limits {
         permits: Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS)),
         timeout,
         metrics,
     });
-    router.layer(DefaultBodyLimit::max(MAX_BODY_SIZE)).layer(middleware::from_fn_with_state(guard, pass))
+    router.layer(DefaultBodyLimit::max(MAX_BODY_SIZE)).layer(middleware::from_fn_with_state(limits, limit))
 }
 
-async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+async fn limit(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = limits.permits.try_acquire() else {
+        limits.metrics.request_shed();
+        return ApiError::Overloaded.into_response();
+    };
+    match tokio::time::timeout(limits.timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::TimedOut.into_response(),
+    }
+}
+
+/// Refuses requests that are too large, whatever they ask for, and completes and counts every response.
+pub fn guarded(router: Router, metrics: Arc<Metrics>) -> Router {
+    router.layer(middleware::from_fn_with_state(metrics, pass))
+}
+
+async fn pass(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = Route::of(request.uri().path()).name();
     let method = known_method(request.method());
     let path = request.uri().path().to_owned();
 
-    let mut response = match guard.run(request, next).await {
-        Ok(response) => response,
+    let mut response = match check_size(&request) {
+        Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
@@ -56,26 +72,20 @@ async fn pass(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> 
 
     let took = started.elapsed();
     let status = response.status().as_u16();
-    guard.metrics.request(route, method, status, took);
+    metrics.request(route, method, status, took);
     // No header and no query: they may hold credentials.
     tracing::debug!(method, path, status, took_us = took.as_micros() as u64, "request");
     response
 }
 
-impl Guard {
-    async fn run(&self, request: Request, next: Next) -> Result<Response, ApiError> {
-        if header_size(&request) > MAX_HEADER_SIZE {
-            return Err(ApiError::HeadersTooLarge);
-        }
-        if declared_length(&request).is_some_and(|length| length > MAX_BODY_SIZE as u64) {
-            return Err(ApiError::BodyTooLarge);
-        }
-        let Ok(_permit) = self.permits.try_acquire() else {
-            self.metrics.request_shed();
-            return Err(ApiError::Overloaded);
-        };
-        tokio::time::timeout(self.timeout, next.run(request)).await.map_err(|_| ApiError::TimedOut)
+fn check_size(request: &Request) -> Result<(), ApiError> {
+    if header_size(request) > MAX_HEADER_SIZE {
+        return Err(ApiError::HeadersTooLarge);
     }
+    if declared_length(request).is_some_and(|length| length > MAX_BODY_SIZE as u64) {
+        return Err(ApiError::BodyTooLarge);
+    }
+    Ok(())
 }
 
 /// As it was on the wire, about: `GET target HTTP/1.1` and `name: value`, each with its line end.
