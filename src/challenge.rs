@@ -45,10 +45,10 @@ impl Challenges {
             challenge
                 .push_str(&format!(", error=\"{error}\", error_description=\"{}\"", cause.description()));
         }
+        challenge.push_str(&format!(", resource_metadata={}", self.resource_metadata));
         if !scopes.is_empty() {
             challenge.push_str(&format!(", scope={}", quoted(&scopes.join(" "))));
         }
-        challenge.push_str(&format!(", resource_metadata={}", self.resource_metadata));
         challenge
     }
 }
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_told_why_and_which_scopes_are_needed() {
-        let expected = r#"Bearer realm="r", error="invalid_token", error_description="token expired", scope="a b", resource_metadata="https://r.example/.well-known/oauth-protected-resource""#;
+        let expected = r#"Bearer realm="r", error="invalid_token", error_description="token expired", resource_metadata="https://r.example/.well-known/oauth-protected-resource", scope="a b""#;
         assert_eq!(challenge("r", Cause::Expired, &["a", "b"]).as_deref(), Some(expected));
     }
 

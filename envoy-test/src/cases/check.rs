@@ -82,7 +82,10 @@ fn refused(
     descriptions: &[&str],
 ) -> Result<(), String> {
     header(response, "cache-control", "no-store")?;
-    header(response, "content-type", "application/json")?;
+    // Envoy takes it from a response without a body, which RFC 9110 §9.3.2 allows for HEAD.
+    if request.method != "HEAD" {
+        header(response, "content-type", "application/json")?;
+    }
     let challenged = matches!(response.status, 401 | 403);
     let scope = expected
         .checks

@@ -9,6 +9,14 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 const INSERTED: &str = "/.well-known/oauth-protected-resource/mcp/registry";
 
 pub(super) fn cases() -> Vec<Case> {
+    // Envoy takes Content-Type from a response without a body, which RFC 9110 §9.3.2 allows for HEAD.
+    let found_by_head = || {
+        Expected::answered(200)
+            .header("cache-control", "public, max-age=3600")
+            .header("access-control-allow-origin", "*")
+            .no_header("www-authenticate")
+            .no_body()
+    };
     let found = || {
         Expected::answered(200)
             .header("content-type", "application/json")
@@ -24,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
             |_| RawRequest::get("/.well-known/oauth-protected-resource?x=/mcp"),
             found().json(complete),
         ),
-        Case::new("R-3", "HEAD", |_| RawRequest::new("HEAD", WELL_KNOWN), found().no_body()),
+        Case::new("R-3", "HEAD", |_| RawRequest::new("HEAD", WELL_KNOWN), found_by_head()),
         Case::new(
             "R-3",
             "GET with a bad token",
@@ -83,7 +91,7 @@ pub(super) fn cases() -> Vec<Case> {
             "R-3",
             "HEAD at the resource's path",
             |_| RawRequest::new("HEAD", INSERTED),
-            found().no_body(),
+            found_by_head(),
         )
         .under(Document::Path),
     ];

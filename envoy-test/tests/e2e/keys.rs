@@ -55,7 +55,8 @@ async fn rotation_under_load_refuses_no_valid_token_and_costs_two_fetches_at_mos
     let (done, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let clients: Vec<_> = (0..8)
         .map(|client| {
-            let (provider, gateway, retiring) = (Arc::clone(&provider), Arc::clone(&gateway), Arc::clone(&retiring));
+            let (provider, gateway, retiring) =
+                (Arc::clone(&provider), Arc::clone(&gateway), Arc::clone(&retiring));
             let (done, answered) = (Arc::clone(&done), Arc::clone(&answered));
             tokio::spawn(async move {
                 let mut number = 0_u64;
@@ -103,7 +104,10 @@ async fn rotation_under_load_refuses_no_valid_token_and_costs_two_fetches_at_mos
     assert!(fetches <= scheduled + 2 * ROTATIONS, "{fetches} fetches, {scheduled} scheduled");
     assert!(fetches >= ROTATIONS, "{fetches} fetches");
     assert!(answered.load(Ordering::Relaxed) > 1_000, "{} requests", answered.load(Ordering::Relaxed));
-    println!("{} requests answered 200, {ROTATIONS} rotations, {fetches} fetches", answered.load(Ordering::Relaxed));
+    println!(
+        "{} requests answered 200, {ROTATIONS} rotations, {fetches} fetches",
+        answered.load(Ordering::Relaxed)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -136,7 +140,10 @@ async fn two_workers_and_many_cold_requests_cost_one_fetch() {
         connections.push(connection);
     }
     provider.wait_until(REALM, Document::Jwks, |count| count.in_flight == 1).await;
-    assert!(!connections[0].answers_within(Duration::from_millis(300)).await, "nothing passes before there are keys");
+    assert!(
+        !connections[0].answers_within(Duration::from_millis(300)).await,
+        "nothing passes before there are keys"
+    );
     assert!(gateway.upstream().arrivals().is_empty());
     gate.open();
     for mut connection in connections {
@@ -160,7 +167,11 @@ async fn a_waiting_request_survives_the_client_whose_request_began_the_fetch() {
     let mut waiting = RawConnection::connect(gateway.address()).await.unwrap();
     waiting.send(&request).await.unwrap();
     assert!(!waiting.answers_within(Duration::from_millis(300)).await);
-    assert_eq!(provider.count(REALM, Document::Jwks).total, 2, "the second request waits for the first one's fetch");
+    assert_eq!(
+        provider.count(REALM, Document::Jwks).total,
+        2,
+        "the second request waits for the first one's fetch"
+    );
     drop(owner);
     provider.wait_until(REALM, Document::Jwks, |count| count.total == 3).await;
     gate.open();
@@ -225,7 +236,11 @@ async fn whatever_a_provider_answers_its_tokens_get_503_until_it_recovers() {
             assert_eq!(refused.status, 503, "{document_at_fault:?} {fault:?}: {}", refused.text());
             assert!(refused.header("www-authenticate").is_none());
             assert!(gateway.upstream().arrivals().is_empty());
-            assert!(!gateway.envoy().log_lines("failed to fetch JWKS").is_empty(), "{}", gateway.envoy().log());
+            assert!(
+                !gateway.envoy().log_lines("failed to fetch JWKS").is_empty(),
+                "{}",
+                gateway.envoy().log()
+            );
             provider.heal(REALM, document_at_fault);
             gateway.wait_for_status(&get(&token(&provider)), 200).await;
             assert_eq!(gateway.envoy().stat("wasm.registry-auth.vm_reload").await, 0, "no trap");
@@ -247,7 +262,10 @@ async fn discovery_may_not_lead_anywhere_else() {
     for (fault, expected) in [
         (Fault::JwksUri("https://169.254.169.254/latest/meta-data".to_owned()), "169.254.169.254"),
         (Fault::JwksUri("http://idp.example.com/jwks".to_owned()), "https is required"),
-        (Fault::JwksUri("https://keys.example.com/jwks".to_owned()), "add one that leads to https://keys.example.com"),
+        (
+            Fault::JwksUri("https://keys.example.com/jwks".to_owned()),
+            "add one that leads to https://keys.example.com",
+        ),
         (Fault::WrongIssuer("https://evil.example.com".to_owned()), "expected"),
     ] {
         let provider = provider("max-age=3600");
@@ -272,7 +290,9 @@ async fn a_retired_key_is_not_trusted_after_the_next_refresh_by_any_worker() {
     provider.retire(REALM, retired.kid());
     let fetched = provider.count(REALM, Document::Jwks).total;
     // A refresh that was under way when the key was retired may still bring it; the one after cannot.
-    provider.wait_until(REALM, Document::Jwks, |count| count.total >= fetched + 3 && count.in_flight == 0).await;
+    provider
+        .wait_until(REALM, Document::Jwks, |count| count.total >= fetched + 3 && count.in_flight == 0)
+        .await;
     let refused = (0..20).map(|_| async { gateway.request(&get(&old)).await.unwrap().status });
     assert_eq!(futures_util::future::join_all(refused).await, [401; 20]);
 }
