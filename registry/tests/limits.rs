@@ -8,9 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
-use registry::server::{Protection, Running, Tuning, start};
+use registry::http::guard::limited;
+use registry::metrics::Metrics;
+use registry::server::{Protection, Running, Tuning, start, start_with_metrics};
 use support::{PATIENCE, data, get, one_file, parse, raw, send, start_large};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -29,18 +32,41 @@ struct Gate {
     open: Semaphore,
 }
 
+impl Gate {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), open: Semaphore::new(0) })
+    }
+
+    /// A router whose requests wait, but for those with the header `x-hurry`.
+    fn before(self: Arc<Self>, router: Router) -> Router {
+        router.layer(from_fn(move |request: Request, next: Next| {
+            let gate = Arc::clone(&self);
+            async move {
+                if request.headers().contains_key("x-hurry") {
+                    return next.run(request).await;
+                }
+                gate.arrived.add_permits(1);
+                let _permit = gate.open.acquire().await.unwrap();
+                next.run(request).await
+            }
+        }))
+    }
+}
+
 fn gated() -> (Arc<Gate>, Protection) {
-    let gate = Arc::new(Gate { arrived: Semaphore::new(0), open: Semaphore::new(0) });
+    let gate = Gate::new();
     let inside = Arc::clone(&gate);
-    let layer = from_fn(move |request: Request, next: Next| {
-        let gate = Arc::clone(&inside);
-        async move {
-            gate.arrived.add_permits(1);
-            let _permit = gate.open.acquire().await.unwrap();
-            next.run(request).await
-        }
-    });
-    (gate, Protection::Layer(Box::new(move |router| router.layer(layer))))
+    (gate, Protection::Layer(Box::new(move |router| inside.before(router))))
+}
+
+/// A slow API under limits of its own.
+async fn start_slow(gate: &Arc<Gate>, tuning: Tuning) -> Running {
+    let metrics = Arc::new(Metrics::default());
+    let (inside, counted) = (Arc::clone(gate), Arc::clone(&metrics));
+    let slow =
+        move |router| limited(inside.before(router), tuning.max_requests, tuning.request_timeout, counted);
+    let config = support::config(&one_file(&data("catalog-large.json")), Path::new(""));
+    start_with_metrics(config, Protection::Layer(Box::new(slow)), tuning, metrics).await.unwrap()
 }
 
 #[tokio::test]
@@ -105,9 +131,8 @@ async fn a_body_over_the_limit_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn requests_beyond_the_capacity_are_refused_at_once() {
-    let (gate, protection) = gated();
-    let tuning = Tuning { max_requests: 2, ..support::tuning() };
-    let running = start_tuned(tuning, protection).await;
+    let gate = Gate::new();
+    let running = start_slow(&gate, Tuning { max_requests: 2, ..support::tuning() }).await;
     let public = running.public;
     let waiting: Vec<_> =
         (0..2).map(|_| tokio::spawn(async move { get(public, LIST).await.status })).collect();
@@ -125,6 +150,24 @@ async fn requests_beyond_the_capacity_are_refused_at_once() {
         assert_eq!(request.await.unwrap(), 200);
     }
     assert_eq!(get(running.public, LIST).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_api_is_limited_and_what_waits_before_it_is_not() {
+    let running = start_tuned(Tuning { max_requests: 0, ..support::tuning() }, Protection::Anonymous).await;
+    assert_eq!(get(running.public, LIST).await.status, 503);
+
+    let (gate, protection) = gated();
+    let running = start_tuned(Tuning { max_requests: 1, ..support::tuning() }, protection).await;
+    let public = running.public;
+    let waiting: Vec<_> =
+        (0..3).map(|_| tokio::spawn(async move { get(public, LIST).await.status })).collect();
+    let _arrived = gate.arrived.acquire_many(3).await.unwrap();
+    assert_eq!(send(public, "GET", LIST, &[("x-hurry", "1")]).await.status, 200);
+    for request in waiting {
+        gate.open.add_permits(1);
+        assert_eq!(request.await.unwrap(), 200);
+    }
 }
 
 #[tokio::test]
@@ -152,14 +195,13 @@ async fn connections_beyond_the_capacity_are_refused_at_once() {
 
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_answered_503() {
-    let (_gate, protection) = gated();
     // The head's own time is shorter and must not end the connection first.
     let tuning = Tuning {
         request_timeout: Duration::from_millis(100),
         header_timeout: Duration::from_millis(20),
         ..support::tuning()
     };
-    let running = start_tuned(tuning, protection).await;
+    let running = start_slow(&Gate::new(), tuning).await;
     let response = get(running.public, LIST).await;
     assert_eq!(response.status, 503);
     response.error();

@@ -17,7 +17,7 @@ use crate::provider::{Fault, Provider};
 
 /// Sends one request by itself.
 async fn fetch(entry: &Value, url: &str, tuning: &Tuning) -> Result<u16, FetchError> {
-    let Policy::Oauth(oauth) = policy(&document(&[entry.clone()])) else { panic!("oauth") };
+    let Policy::Oauth(oauth) = policy(&document(std::slice::from_ref(entry))) else { panic!("oauth") };
     let fetcher = Fetcher::new(&oauth.providers, &[], tuning).unwrap();
     let url = Url::parse(url).unwrap();
     let accept = "application/json";
