@@ -3,13 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use registry::auth::Tuning;
 use registry::auth::resolver::{Found, Lookup};
+use registry_auth::authenticator::Step;
+use registry_auth::decision::Decision;
+use registry_auth::request::RequestHead;
+use registry_auth::time::UnixTime;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::gateway::{Gateway, document, entry, tuning};
 use crate::provider::{Fault, Provider};
@@ -40,6 +45,25 @@ async fn requests_that_race_with_the_end_of_a_refresh_do_not_begin_another() {
         racing.spawn(async move { gateway.ask(&token).await });
     }
     assert!(racing.join_all().await.iter().all(|answer| answer.status == 200));
+    assert_eq!(provider.fetches(), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_lands_before_it_can_be_joined_is_not_begun_again() {
+    let provider = Provider::start(1).await;
+    let (release, released) = watch::channel(false);
+    provider.set_fault(Fault::Held(released));
+    let gateway = Gateway::of(&[entry("a", &provider)]);
+    let (now, begun) = (SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs(), Instant::now());
+    let authorization = format!("Bearer {}", provider.token(1));
+    let headers: [(&[u8], &[u8]); 1] = [(b"authorization", authorization.as_bytes())];
+    let head = RequestHead { method: b"GET", path: Some(b"/"), headers: &headers, has_body: false };
+    // It needs keys, and is slow to say so: meanwhile they come.
+    let step = gateway.gate.authenticator().start(&head, UnixTime::from_secs(now));
+    assert!(matches!(step, Step::Fetch(_)));
+    release.send_replace(true);
+    assert_eq!(gateway.ask(&provider.token(1)).await.status, 200);
+    assert!(matches!(gateway.gate.settle(begun, step).await, Decision::Forward(_)));
     assert_eq!(provider.fetches(), (1, 1));
 }
 
