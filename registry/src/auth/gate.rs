@@ -1,7 +1,7 @@
 //! What all requests share: the authenticator, and the refreshes of keys under way (SPEC J-10).
 //!
 //! A provider has one refresh at a time, in a task of its own: whoever needs its keys joins it, and a client that leaves takes nothing along. However the
-//! task ends, by success, failure, panic or abortion, its [`Flight`] is dropped, and that wakes everybody who waits. They ask the authenticator again,
+//! task ends, by success, failure, panic or abortion, its `Flight` is dropped, and that wakes everybody who waits. They ask the authenticator again,
 //! which knows by itself what has come of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
