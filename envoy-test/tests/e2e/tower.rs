@@ -1,0 +1,76 @@
+//! The table of cases against the tower layer, behind the HTTP server it is made for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use envoy_test::cases::{Document, Host, Subject, World, run};
+use envoy_test::upstream::CASE_HEADER;
+use envoy_test::{RawRequest, RawResponse, client};
+use registry::auth::{self, AuthLayer};
+use registry_auth::policy::Policy;
+
+/// What reached the protected service, by case.
+type Arrivals = Arc<Mutex<BTreeMap<String, RawRequest>>>;
+
+struct Tower {
+    address: SocketAddr,
+    arrivals: Arrivals,
+}
+
+impl Tower {
+    async fn start(document: Document, world: &World) -> Self {
+        let environment = registry_auth::config::Environment::default();
+        let policy = Policy::from_document(&document.configuration(world), &environment).unwrap().policy;
+        let gate = auth::start(policy, Path::new("."), &auth::Tuning::default()).unwrap();
+        let arrivals = Arrivals::default();
+        let seen = Arc::clone(&arrivals);
+        let protected = Router::new().fallback(move |request: Request<Body>| arrive(Arc::clone(&seen), request));
+        let router = AuthLayer::new(gate).protect(protected);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, arrivals }
+    }
+}
+
+async fn arrive(arrivals: Arrivals, request: Request<Body>) {
+    let (parts, body) = request.into_parts();
+    let mut seen = RawRequest::new(parts.method.as_str(), &parts.uri.to_string());
+    for (name, value) in &parts.headers {
+        seen = seen.header(name.as_str(), value.as_bytes());
+    }
+    let seen = seen.body(to_bytes(body, 1 << 20).await.unwrap());
+    let case = seen.values(CASE_HEADER).first().map(ToString::to_string).unwrap_or_default();
+    assert!(arrivals.lock().unwrap().insert(case, seen).is_none(), "a request arrived twice");
+}
+
+impl Subject for Tower {
+    fn host(&self) -> Host {
+        Host::Tower
+    }
+
+    async fn send(&self, request: &RawRequest) -> io::Result<RawResponse> {
+        let mut response = client::send(self.address, request).await?;
+        let case = request.values(CASE_HEADER).first().map(ToString::to_string).unwrap_or_default();
+        response.upstream = self.arrivals.lock().unwrap().remove(&case);
+        Ok(response)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_case_against_the_tower_layer() {
+    let world = World::start().unwrap();
+    let mut passed = 0;
+    for document in Document::ALL {
+        let tower = Tower::start(document, &world).await;
+        passed += run(document, &world, &tower).await;
+    }
+    assert!(passed > 150, "only {passed} cases");
+    println!("{passed} cases passed");
+}
