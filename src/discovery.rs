@@ -63,11 +63,10 @@ pub fn process_metadata(
     check_jwks_uri(provider, member("jwks_uri")?).map(Discovered::JwksUri)
 }
 
-/// SPEC C-3 to C-5 for a URL that a provider names.
+/// SPEC C-3 to C-5 for a URL that a provider names. What it may hold beyond origin and path is not repeated in errors: it may be a secret.
 pub fn check_jwks_uri(provider: &Provider, text: &str) -> Result<Url, FetchError> {
-    let refused =
-        |how: String| FetchError::Refused(format!("jwks_uri {}: {how}", crate::rejection::quote(text)));
-    let url = Url::parse(text).map_err(|error| refused(error.to_string()))?;
+    let url = Url::parse(text).map_err(|error| FetchError::Refused(format!("jwks_uri: {error}")))?;
+    let refused = |how: String| FetchError::Refused(format!("jwks_uri {}: {how}", url.without_query()));
     let http_is_allowed = provider.allow_http == HttpRule::Anywhere || url.host().is_loopback();
     if !url.is_https() && !http_is_allowed {
         return Err(refused("https is required".to_owned()));

@@ -414,17 +414,17 @@ impl ProviderKeys {
     fn fail(&self, provider: &Provider, url: &Url, error: &FetchError, now: UnixTime) {
         let first = self.state().fail(self.jitter, now);
         let level = if first { log::Level::Warn } else { log::Level::Debug };
-        log::log!(level, "provider {}: failed to fetch JWKS: {}: {error}", provider.name, without_query(url));
+        log::log!(
+            level,
+            "provider {}: failed to fetch JWKS: {}: {error}",
+            provider.name,
+            url.without_query()
+        );
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Queries may hold secrets.
-fn without_query(url: &Url) -> String {
-    format!("{}{}", url.origin(), url.path())
 }
 
 const MAX_BACK_OFF: Duration = Duration::from_secs(60);

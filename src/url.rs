@@ -171,6 +171,11 @@ impl Url {
         self.target.split_once('?').map(|(_, query)| query)
     }
 
+    /// Origin and path, for logs: queries may hold secrets.
+    pub fn without_query(&self) -> String {
+        format!("{}{}", self.origin(), self.path())
+    }
+
     /// The request target (RFC 9112 §3.2.1).
     pub fn path_and_query(&self) -> &str {
         &self.target

@@ -25,6 +25,8 @@ pub struct GatewayOptions {
     pub render: Vec<String>,
     /// The document's `filter` object.
     pub filter: Option<Value>,
+    /// Changes the rendered bootstrap before Envoy reads it.
+    pub edit: Option<fn(String) -> String>,
 }
 
 /// A running gateway. It ends when dropped.
@@ -63,7 +65,8 @@ impl Gateway {
             .args(["--backend", &upstream.url()])
             .args(&options.render);
         let output = render.output().expect("filter-config");
-        let bootstrap = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rendered = String::from_utf8_lossy(&output.stdout).into_owned();
+        let bootstrap = options.edit.map_or_else(|| rendered.clone(), |edit| edit(rendered.clone()));
         assert!(output.status.success(), "filter-config: {}", String::from_utf8_lossy(&output.stderr));
         let envoy = Envoy::start(&bootstrap, admin, &options.envoy).await;
         let envoy = envoy.unwrap_or_else(|error| panic!("{error}"));

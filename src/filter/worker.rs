@@ -28,6 +28,9 @@ const REQUESTS_PER_FLUSH: u32 = 256;
 /// A refresh is at most so many callouts.
 const CALLOUTS_PER_REFRESH: u32 = 3;
 
+/// Upstreams may take so long to get ready before it is called a failure.
+const STARTING: Duration = Duration::from_secs(5);
+
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -49,6 +52,8 @@ pub(super) struct Worker {
     waiting: RefCell<BTreeMap<u32, Waiting>>,
     /// Leases of refreshes whose owners left; ended by the next tick, because this is learnt where no host call is wanted.
     abandoned: RefCell<Vec<usize>>,
+    /// When each provider's upstream was first found not to be ready.
+    not_ready_since: RefCell<BTreeMap<usize, UnixTime>>,
     /// The host promised ticks.
     has_ticks: bool,
     /// One came.
@@ -89,6 +94,7 @@ impl Worker {
             flights: RefCell::default(),
             waiting: RefCell::default(),
             abandoned: RefCell::default(),
+            not_ready_since: RefCell::default(),
             has_ticks,
             ticked: Cell::new(false),
             requests: Cell::new(0),
@@ -386,14 +392,20 @@ impl Worker {
                     self.flights.borrow_mut().insert(token, Flight { owner: root, refresh });
                 }
                 Err(DispatchError::Refused(error)) => self.fail(refresh, error),
-                // Upstreams are still being made ready: the next tick tries again.
-                Err(DispatchError::NotReady(error)) => {
+                Err(DispatchError::NotReady(error)) if self.is_still_starting(provider, now) => {
                     log::debug!("provider {provider}: {error}");
                     self.authenticator.abandon_refresh(provider);
                     self.release(provider);
                 }
+                Err(DispatchError::NotReady(error)) => self.fail(refresh, error),
             }
         }
+    }
+
+    /// Whether an upstream may still be on its way to readiness, as after a start: the next tick tries again, and nothing is said yet.
+    fn is_still_starting(&self, provider: usize, now: UnixTime) -> bool {
+        let since = *self.not_ready_since.borrow_mut().entry(provider).or_insert(now);
+        now.since(since) < STARTING
     }
 
     /// Takes keys that another worker published, if they are newer. True: they are in force.

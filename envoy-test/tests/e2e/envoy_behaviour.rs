@@ -5,7 +5,7 @@ use std::time::Duration;
 use envoy_test::client::{self, RawConnection};
 use envoy_test::provider::{Document, RealmOptions};
 use envoy_test::upstream::CASE_HEADER;
-use envoy_test::{Algorithm, EnvoyOptions, Gateway, GatewayOptions, Provider, RawRequest};
+use envoy_test::{Algorithm, Envoy, EnvoyOptions, Gateway, GatewayOptions, Provider, RawRequest};
 use serde_json::{Value, json};
 
 const REALM: &str = "production";
@@ -31,11 +31,28 @@ fn workers(concurrency: u32) -> GatewayOptions {
     }
 }
 
+/// Envoy's other way of pausing: with it, a filter that lets a body pass lets the request pass (HOSTS rule 4).
+fn stop_at_headers_only(bootstrap: String) -> String {
+    let policy = "failure_policy: FAIL_RELOAD\n";
+    let (before, after) = bootstrap.split_once(policy).expect("our filter");
+    let indentation = &before[before.rfind('\n').unwrap() + 1..];
+    format!("{before}{policy}{indentation}allow_on_headers_stop_iteration: true\n{after}")
+}
+
 #[tokio::test]
 async fn a_body_is_not_delivered_before_the_decision() {
+    a_body_waits(None).await;
+}
+
+#[tokio::test]
+async fn a_body_is_not_delivered_before_the_decision_where_only_headers_stop() {
+    a_body_waits(Some(stop_at_headers_only)).await;
+}
+
+async fn a_body_waits(edit: Option<fn(String) -> String>) {
     let provider = provider();
     let gate = provider.hold(REALM, Document::Jwks);
-    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    let gateway = Gateway::start(&configuration(&provider), &GatewayOptions { edit, ..workers(1) }).await;
     let mut connection = RawConnection::connect(gateway.address()).await.unwrap();
     let head = RawRequest::new("POST", SERVERS)
         .bearer(&provider.token(REALM).mint())
@@ -58,8 +75,35 @@ async fn a_body_is_not_delivered_before_the_decision() {
 
 #[tokio::test]
 async fn a_refused_body_never_arrives() {
+    a_body_is_refused(None).await;
+}
+
+#[tokio::test]
+async fn a_refused_body_never_arrives_where_only_headers_stop() {
+    a_body_is_refused(Some(stop_at_headers_only)).await;
+}
+
+#[tokio::test]
+async fn envoy_does_not_start_with_a_configuration_that_the_filter_refuses() {
     let provider = provider();
     let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
+    for (good, bad, expected) in [
+        (r#""mode": "oauth""#, r#""mode": "OAuth""#, "auth.mode"),
+        (r#""audience": "registry-api""#, r#""audience": """#, "auth.oauth.providers[0].audience"),
+        (r#""issuerUrl""#, r#""issuerURL""#, "issuerUrl"),
+        (r#""sharedData": true"#, r#""sharedData": true, "sharedData": true"#, "sharedData"),
+    ] {
+        let broken = gateway.bootstrap().replace(good, bad);
+        assert_ne!(broken, gateway.bootstrap(), "{good}");
+        let refused = Envoy::validate(&broken).expect_err(bad).to_string();
+        assert!(refused.contains(expected), "{bad}: {refused}");
+    }
+    Envoy::validate(gateway.bootstrap()).unwrap();
+}
+
+async fn a_body_is_refused(edit: Option<fn(String) -> String>) {
+    let provider = provider();
+    let gateway = Gateway::start(&configuration(&provider), &GatewayOptions { edit, ..workers(1) }).await;
     let mut connection = RawConnection::connect(gateway.address()).await.unwrap();
     let token = provider.token(REALM).foreign_key().mint();
     let head = RawRequest::new("POST", SERVERS).bearer(&token).header("Transfer-Encoding", "chunked");
@@ -70,57 +114,6 @@ async fn a_refused_body_never_arrives() {
     let _ = connection.send_chunk(b"second").await;
     let _ = connection.end_chunks(&[]).await;
     assert!(gateway.upstream().arrivals().is_empty());
-}
-
-#[tokio::test]
-async fn requests_wait_for_one_fetch() {
-    let provider = provider();
-    let gate = provider.hold(REALM, Document::Jwks);
-    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
-    let request = RawRequest::get(SERVERS).bearer(&provider.token(REALM).mint());
-    let mut connections = Vec::new();
-    for _ in 0..20 {
-        let mut connection = RawConnection::connect(gateway.address()).await.unwrap();
-        connection.send(&client::encode(&request, "registry")).await.unwrap();
-        connections.push(connection);
-    }
-    provider.wait_until(REALM, Document::Jwks, |count| count.in_flight > 0).await;
-    gate.open();
-    for mut connection in connections {
-        assert_eq!(connection.response("GET").await.unwrap().status, 200);
-    }
-    let count = provider.count(REALM, Document::Jwks);
-    assert_eq!((count.total, count.max_in_flight), (1, 1));
-    assert_eq!(provider.count(REALM, Document::OpenidConfiguration).total, 1);
-}
-
-#[tokio::test]
-async fn a_client_that_leaves_takes_nobody_with_it() {
-    let provider = provider();
-    let gate = provider.hold(REALM, Document::Jwks);
-    let gateway = Gateway::start(&configuration(&provider), &workers(1)).await;
-    let request = RawRequest::get(SERVERS).bearer(&provider.token(REALM).mint());
-    let mut first = RawConnection::connect(gateway.address()).await.unwrap();
-    first.send(&client::encode(&request, "registry")).await.unwrap();
-    provider.wait_until(REALM, Document::Jwks, |count| count.total > 0).await;
-    let mut second = RawConnection::connect(gateway.address()).await.unwrap();
-    second.send(&client::encode(&request, "registry")).await.unwrap();
-    drop(first);
-    gate.open();
-    assert_eq!(second.response("GET").await.unwrap().status, 200);
-}
-
-#[tokio::test]
-async fn two_workers_share_one_fetch() {
-    let provider = provider();
-    let gateway = Gateway::start(&configuration(&provider), &workers(2)).await;
-    let request = RawRequest::get(SERVERS).bearer(&provider.token(REALM).mint());
-    // Connections spread over the workers; each answers, whoever fetched.
-    for _ in 0..40 {
-        assert_eq!(gateway.request(&request).await.unwrap().status, 200);
-    }
-    assert_eq!(provider.count(REALM, Document::Jwks).total, 1);
-    assert_eq!(provider.count(REALM, Document::OpenidConfiguration).total, 1);
 }
 
 #[tokio::test]

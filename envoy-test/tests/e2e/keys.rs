@@ -67,7 +67,8 @@ async fn rotation_under_load_refuses_no_valid_token_and_costs_two_fetches_at_mos
                         number += 1;
                         let keys = retiring.read().await;
                         let newest = keys.len() - 1;
-                        let key = Arc::clone(&keys[newest.saturating_sub(usize::from(number.is_multiple_of(3)))]);
+                        let key =
+                            Arc::clone(&keys[newest.saturating_sub(usize::from(number.is_multiple_of(3)))]);
                         let spec = provider.token(REALM).algorithm(Algorithm::EdDsa).key(key);
                         let token = spec.subject(&format!("{client}-{number}")).mint();
                         let response = connection.exchange(&get(&token)).await.unwrap();

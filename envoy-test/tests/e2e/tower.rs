@@ -30,7 +30,8 @@ impl Tower {
         let gate = auth::start(policy, Path::new("."), &auth::Tuning::default()).unwrap();
         let arrivals = Arrivals::default();
         let seen = Arc::clone(&arrivals);
-        let protected = Router::new().fallback(move |request: Request<Body>| arrive(Arc::clone(&seen), request));
+        let protected =
+            Router::new().fallback(move |request: Request<Body>| arrive(Arc::clone(&seen), request));
         let router = AuthLayer::new(gate).protect(protected);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
