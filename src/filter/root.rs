@@ -87,7 +87,7 @@ impl RootContext for Root {
     fn on_tick(&mut self) {
         if let Some(worker) = &self.worker {
             self.ticks = self.ticks.wrapping_add(1);
-            worker.tick(self.context, self.ticks % TICKS_PER_FLUSH == 0);
+            worker.tick(self.context, self.ticks.is_multiple_of(TICKS_PER_FLUSH));
         }
     }
 

@@ -127,7 +127,7 @@ impl Worker {
             return;
         }
         self.requests.set(self.requests.get().wrapping_add(1));
-        if self.requests.get() % REQUESTS_PER_FLUSH == 0 {
+        if self.requests.get().is_multiple_of(REQUESTS_PER_FLUSH) {
             self.publisher.flush(&self.authenticator, host::now());
         }
     }
@@ -343,10 +343,11 @@ impl Worker {
             .collect();
         for (context, provider, is_late) in waiting {
             if is_late && !self.owns_flight(context) {
-                if let Some(Waiting { pending, phase, .. }) = self.waiting.borrow_mut().remove(&context) {
-                    if let Step::Decide(decision) = self.authenticator.give_up(pending) {
-                        self.act_on_other(context, root, decision, &phase);
-                    }
+                let waiting = self.waiting.borrow_mut().remove(&context);
+                if let Some(Waiting { pending, phase, .. }) = waiting
+                    && let Step::Decide(decision) = self.authenticator.give_up(pending)
+                {
+                    self.act_on_other(context, root, decision, &phase);
                 }
             } else if !self.is_flying(provider) {
                 self.refetch_for(context, root, provider, now);
