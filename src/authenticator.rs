@@ -7,7 +7,6 @@
 mod fetching;
 mod judging;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::bearer::{BearerError, BearerToken, BorrowedToken, Credentials};
