@@ -119,6 +119,11 @@ impl Introspection {
     pub const fn request(&self) -> &FetchRequest {
         &self.request
     }
+
+    /// The token's.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
 }
 
 /// Authenticates requests under one policy.

@@ -102,13 +102,14 @@ impl Authenticator {
 
 /// Introspecting tokens. A shell sees to it that a token is asked about once at a time, and that whoever waits for the answer is woken.
 impl Authenticator {
-    /// Begins to ask about the token of a waiting request; the question goes out now. `None`: the provider fails, or is asked too much, and waiting
+    /// Begins to ask about the token of a waiting request; the question goes out now. `None`: it is known by now, the provider fails, or is asked too much, and waiting
     /// requests are to be resumed.
     pub fn begin_introspection(&self, pending: &Pending, now: UnixTime) -> Option<Introspection> {
         let Need::Introspection { provider, digest } = pending.need else { return None };
         let (policy, limiter) = self.introspector(provider)?;
         let url = policy.introspection_url.as_ref()?;
-        if !limiter.begin(now) {
+        // It may have been answered since this request asked.
+        if self.knows(provider, digest, now) || !limiter.begin(now) {
             return None;
         }
         self.metrics.happened(provider, Event::Fetch);
@@ -165,6 +166,10 @@ impl Authenticator {
             }
         };
         oauth.answers.insert(number, digest, answer, now);
+    }
+
+    fn knows(&self, provider: usize, digest: u128, now: UnixTime) -> bool {
+        matches!(&self.mode, Mode::Oauth(oauth) if oauth.answers.get(provider, digest, now).is_some())
     }
 
     fn introspector(&self, number: usize) -> Option<(&Provider, &Limiter)> {

@@ -304,6 +304,23 @@ fn a_kid_is_not_called_unknown_on_an_old_set() {
 }
 
 #[test]
+fn a_kid_is_not_called_unknown_while_keys_cannot_be_had() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    let (fails, retries) = (T0.plus(secs(5)), T0.plus(secs(7)));
+    idp.fault = Some(response(503, None, ""));
+    assert!(refresh(&authenticator, &mut idp, 0, RefreshCause::Due, fails).is_none());
+    (idp.fault, idp.published) = (None, vec![1, 2]);
+    assert_eq!(
+        status(&ask(&authenticator, &mut idp, &token(2, fails), fails)),
+        503,
+        "not 401: it may be good"
+    );
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(2, retries), retries)), 200);
+}
+
+#[test]
 fn a_set_requested_before_the_token_came_does_not_settle_its_kid() {
     let authenticator = authenticator(|_| {});
     let mut idp = Idp::with_keys(&[1]);

@@ -191,8 +191,7 @@ fn read_introspection_limits(oauth: &Object<'_>, context: &mut Context) -> Optio
         return Some(default);
     };
     let limits = node.object(&["inFlight", "perSecond"], context)?;
-    let mut limit =
-        |name| optional(limits.get(name), |node| u32::try_from(node.integer(1..=10_000, context)?).ok());
+    let mut limit = |name| optional(limits.get(name), |node| node.integer(1..=10_000, context));
     let (in_flight, per_second) = (limit("inFlight"), limit("perSecond"));
     Some(IntrospectionLimits {
         in_flight: in_flight?.unwrap_or(default.in_flight),
