@@ -130,7 +130,7 @@ fn size(token: &VerifiedToken) -> usize {
 
 /// Digests are uniform already: half of one is the hash.
 #[derive(Clone, Copy, Default)]
-struct DigestHasher;
+pub(crate) struct DigestHasher;
 
 impl BuildHasher for DigestHasher {
     type Hasher = Half;
@@ -140,7 +140,7 @@ impl BuildHasher for DigestHasher {
     }
 }
 
-struct Half(u64);
+pub(crate) struct Half(u64);
 
 impl Hasher for Half {
     fn finish(&self) -> u64 {

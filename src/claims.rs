@@ -93,7 +93,7 @@ pub fn validate(
 }
 
 /// Refuses what is not an access token, or is bound to a sender and was presented as a plain bearer token.
-fn check_kind(claims: &Map<String, Value>) -> Result<(), Rejection> {
+pub(crate) fn check_kind(claims: &Map<String, Value>) -> Result<(), Rejection> {
     let refuse = |detail: &str| Err(Rejection::with(Cause::TokenType, detail.to_owned()));
     if claims.contains_key("cnf") {
         return refuse("bound to its sender (cnf)"); // RFC 7800 §3.1
@@ -110,7 +110,7 @@ fn check_kind(claims: &Map<String, Value>) -> Result<(), Rejection> {
 }
 
 /// A NumericDate (RFC 7519 §2): seconds, possibly with a fraction.
-fn numeric_date(claims: &Map<String, Value>, name: &str) -> Result<Option<UnixTime>, Rejection> {
+pub(crate) fn numeric_date(claims: &Map<String, Value>, name: &str) -> Result<Option<UnixTime>, Rejection> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };

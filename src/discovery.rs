@@ -24,7 +24,9 @@ pub enum Discovered {
 pub fn metadata_request(number: usize, provider: &Provider, document: Document) -> FetchRequest {
     let url = match document {
         Document::AuthorizationServerMetadata => provider.issuer_url.authorization_server_metadata(),
-        Document::OpenidConfiguration | Document::JwkSet => provider.issuer_url.openid_configuration(),
+        Document::OpenidConfiguration | Document::JwkSet | Document::Introspection => {
+            provider.issuer_url.openid_configuration()
+        }
     };
     FetchRequest {
         provider: number,
@@ -32,6 +34,7 @@ pub fn metadata_request(number: usize, provider: &Provider, document: Document) 
         document,
         url,
         accept: "application/json",
+        form: None,
         max_body: MAX_DOCUMENT_LENGTH,
     }
 }
@@ -83,6 +86,7 @@ pub fn jwk_set_request(number: usize, url: Url) -> FetchRequest {
         document: Document::JwkSet,
         url,
         accept: "application/jwk-set+json, application/json",
+        form: None,
         max_body: MAX_DOCUMENT_LENGTH,
     }
 }

@@ -5,6 +5,9 @@ use std::fmt;
 use crate::policy::Purpose;
 use crate::url::Url;
 
+/// The longest body of an introspection response, in bytes (SPEC O-4).
+pub const MAX_INTROSPECTION_LENGTH: usize = 64 * 1024;
+
 /// The longest body of a discovery document or JWK Set, in bytes (SPEC J-6).
 pub const MAX_DOCUMENT_LENGTH: usize = 1024 * 1024;
 
@@ -17,6 +20,8 @@ pub enum Document {
     AuthorizationServerMetadata,
     /// RFC 7517 §5.
     JwkSet,
+    /// RFC 7662 §2.2, or Google's tokeninfo.
+    Introspection,
 }
 
 impl Document {
@@ -26,25 +31,40 @@ impl Document {
             Self::OpenidConfiguration => "openid-configuration",
             Self::AuthorizationServerMetadata => "oauth-authorization-server",
             Self::JwkSet => "JWKS",
+            Self::Introspection => "introspection",
         }
     }
 }
 
-/// One HTTP request to a provider, always GET without a body. Redirects are not followed.
-#[derive(Clone, Debug)]
+/// One HTTP request to a provider. Redirects are not followed. The shell adds the provider's credentials.
+#[derive(Clone)]
 pub struct FetchRequest {
     /// The provider's place in the configuration.
     pub provider: usize,
-    /// Selects the host's upstream.
+    /// Selects the host's upstream, and credentials.
     pub purpose: Purpose,
     /// What is fetched.
     pub document: Document,
-    /// From where.
+    /// From where. Its query may be a token: it is never logged.
     pub url: Url,
     /// The `Accept` header.
     pub accept: &'static str,
+    /// A form to POST (`application/x-www-form-urlencoded`); without one, the method is GET. It may be a token.
+    pub form: Option<String>,
     /// Longer bodies are not read.
     pub max_body: usize,
+}
+
+impl fmt::Debug for FetchRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "FetchRequest({} of provider {}: {})",
+            self.document.as_str(),
+            self.provider,
+            self.url.without_query()
+        )
+    }
 }
 
 /// What came back.

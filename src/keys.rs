@@ -199,7 +199,8 @@ impl ProviderKeys {
         if !settled && may_come {
             return Lookup::Refresh(RefreshCause::UnknownKid(kid.to_owned()));
         }
-        if recent { Lookup::Unknown } else { Lookup::Unavailable }
+        // While keys cannot be had, what is missing may have been published meanwhile: good tokens must not be thrown away.
+        if settled || recent && !backing_off { Lookup::Unknown } else { Lookup::Unavailable }
     }
 
     /// Whether a refresh should begin in the background: nothing is there, or what is there comes of age.

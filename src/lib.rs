@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod fetch;
 pub mod header;
 pub mod identity;
+pub mod introspection;
 pub mod json;
 pub mod jwk;
 pub mod jwt;

@@ -39,6 +39,8 @@ pub struct OauthPolicy {
     pub token_cache_size: usize,
     /// Introspection results remembered by one worker.
     pub introspection_cache: IntrospectionCachePolicy,
+    /// How much one worker asks one provider.
+    pub introspection_limits: IntrospectionLimits,
 }
 
 /// RFC 9728's description of the resource.
@@ -141,6 +143,21 @@ pub struct IntrospectionCachePolicy {
 impl Default for IntrospectionCachePolicy {
     fn default() -> Self {
         Self { ttl: Duration::from_secs(60), negative_ttl: Duration::from_secs(10), size: 10_000 }
+    }
+}
+
+/// How much one worker asks one provider about tokens; beyond that the answer is 503 (SPEC O-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntrospectionLimits {
+    /// Questions at once. Default 32.
+    pub in_flight: u32,
+    /// Questions in a second. Default 100.
+    pub per_second: u32,
+}
+
+impl Default for IntrospectionLimits {
+    fn default() -> Self {
+        Self { in_flight: 32, per_second: 100 }
     }
 }
 

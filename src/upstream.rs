@@ -66,6 +66,7 @@ mod tests {
             document: Document::JwkSet,
             url: Url::parse(url).unwrap(),
             accept: "",
+            form: None,
             max_body: 0,
         }
     }

@@ -4,7 +4,8 @@
 //! refreshes under way. [`fetcher`] asks the identity providers, over addresses that [`resolver`] permits and certificates that [`trust`] knows.
 //! [`files`] reads what the document names, [`metrics`] tells what was counted.
 
-pub mod fetcher;
+pub mod credentials;
+mod fetcher;
 pub mod files;
 pub mod gate;
 pub mod layer;
@@ -95,6 +96,6 @@ pub fn start(policy: Policy, directory: &Path, tuning: &Tuning) -> Result<Arc<Ga
     let mut digest_key = [0; 16];
     aws_lc_rs::rand::fill(&mut digest_key).map_err(|_| StartError::Random)?;
     let authenticator = Authenticator::new(policy, Environment { digest_key });
-    let fetcher = Fetcher::new(authenticator.providers(), &certificates, tuning)?;
+    let fetcher = Fetcher::new(authenticator.providers(), certificates, directory, tuning)?;
     Ok(Gate::start(authenticator, fetcher, tuning))
 }

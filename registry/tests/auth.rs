@@ -18,6 +18,8 @@ mod provider;
 mod faults;
 #[path = "auth/files.rs"]
 mod files;
+#[path = "auth/introspection.rs"]
+mod introspection;
 #[path = "auth/joining.rs"]
 mod joining;
 #[path = "auth/requests.rs"]

@@ -10,7 +10,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::base64url;
 use crate::config;
-use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse};
+use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, FetchResult};
+use crate::keys::Advance;
 
 const ISSUER: &str = "https://idp.example.com/realms/a";
 const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -26,6 +27,8 @@ struct Idp {
     cache_control: Option<&'static str>,
     fault: Option<FetchResult>,
     asked: Vec<(Document, String)>,
+    /// What is answered to introspection, by provider.
+    answers: Vec<(usize, FetchResult)>,
 }
 
 impl Idp {
@@ -39,6 +42,10 @@ impl Idp {
             return fault.clone();
         }
         let body = match request.document {
+            Document::Introspection => {
+                let answer = self.answers.iter().find(|(provider, _)| *provider == request.provider);
+                return answer.map_or_else(|| response(500, None, ""), |(_, answer)| answer.clone());
+            }
             Document::JwkSet => {
                 json!({"keys": self.published.iter().map(|&seed| jwk(seed)).collect::<Vec<_>>()})
             }
@@ -48,7 +55,11 @@ impl Idp {
     }
 
     fn key_sets(&self) -> usize {
-        self.asked.iter().filter(|(document, _)| *document == Document::JwkSet).count()
+        self.count(Document::JwkSet)
+    }
+
+    fn count(&self, wanted: Document) -> usize {
+        self.asked.iter().filter(|(document, _)| *document == wanted).count()
     }
 }
 
@@ -119,12 +130,22 @@ fn ask(
             Step::Decide(Decision::Forward(forward)) => return Ok(forward),
             Step::Decide(Decision::Respond(response)) => return Err(response),
             Step::Fetch(pending) => {
-                let Need::Keys { provider, cause } = pending.need().clone();
-                refresh(authenticator, idp, provider, cause, now);
+                match pending.need().clone() {
+                    Need::Keys { provider, cause } => {
+                        refresh(authenticator, idp, provider, cause, now);
+                    }
+                    Need::Introspection { .. } => introspect(authenticator, idp, &pending, now),
+                }
                 step = authenticator.resume(pending, now);
             }
         }
     }
+}
+
+fn introspect(authenticator: &Authenticator, idp: &mut Idp, pending: &Pending, now: UnixTime) {
+    let introspection = authenticator.begin_introspection(pending, now).unwrap();
+    let result = idp.answer(introspection.request());
+    authenticator.end_introspection(introspection, result, now);
 }
 
 /// A whole refresh; gives the JWK Set if there is a new one.
@@ -283,6 +304,23 @@ fn a_kid_is_not_called_unknown_on_an_old_set() {
 }
 
 #[test]
+fn a_kid_is_not_called_unknown_while_keys_cannot_be_had() {
+    let authenticator = authenticator(|_| {});
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    let (fails, retries) = (T0.plus(secs(5)), T0.plus(secs(7)));
+    idp.fault = Some(response(503, None, ""));
+    assert!(refresh(&authenticator, &mut idp, 0, RefreshCause::Due, fails).is_none());
+    (idp.fault, idp.published) = (None, vec![1, 2]);
+    assert_eq!(
+        status(&ask(&authenticator, &mut idp, &token(2, fails), fails)),
+        503,
+        "not 401: it may be good"
+    );
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(2, retries), retries)), 200);
+}
+
+#[test]
 fn a_set_requested_before_the_token_came_does_not_settle_its_kid() {
     let authenticator = authenticator(|_| {});
     let mut idp = Idp::with_keys(&[1]);
@@ -314,7 +352,7 @@ fn requests_with_one_unknown_kid_wait_for_the_refresh_that_the_first_began() {
     let Step::Fetch(first) = start(&authenticator, "GET", &token, T0.plus(secs(1))) else {
         panic!("it waits")
     };
-    let Need::Keys { provider, cause } = first.need().clone();
+    let Need::Keys { provider, cause } = first.need().clone() else { panic!("keys") };
     let under_way = authenticator.begin_refresh(provider, cause, T0.plus(secs(1))).unwrap();
     let Step::Fetch(second) = start(&authenticator, "GET", &token, T0.plus(secs(2))) else {
         panic!("it waits, too")
@@ -584,9 +622,162 @@ fn a_clock_that_was_set_back_does_not_keep_keys_for_ever() {
 fn a_request_does_not_wait_for_ever() {
     let authenticator = authenticator(|_| {});
     let mut step = start(&authenticator, "GET", &token(1, T0), T0);
-    for _ in 0..MAX_REFRESHES {
+    for _ in 0..=MAX_REFRESHES {
         let Step::Fetch(pending) = step else { panic!("it waits") };
         step = authenticator.resume(pending, T0);
     }
     assert!(matches!(step, Step::Decide(Decision::Respond(LocalResponse { status: 503, .. }))));
+}
+
+const OPAQUE: &str = "2YotnFZFEjr1zCsicMWpAA";
+
+/// Three providers: the second and the third introspect.
+fn introspecting() -> Authenticator {
+    let provider = |name: &str, introspects: bool| {
+        let issuer = format!("https://{name}.example.com");
+        let mut provider = json!({"name": name, "issuerUrl": issuer, "audience": "registry-api"});
+        if introspects {
+            provider["introspectionUrl"] = json!(format!("{issuer}/introspect"));
+        }
+        provider
+    };
+    let providers = json!([provider("a", false), provider("b", true), provider("c", true)]);
+    authenticator(|oauth| oauth["providers"] = providers)
+}
+
+fn active(subject: &str) -> FetchResult {
+    response(200, None, &json!({"active": true, "aud": "registry-api", "sub": subject}).to_string())
+}
+
+fn inactive() -> FetchResult {
+    response(200, None, r#"{"active":false}"#)
+}
+
+fn subject(authenticator: &Authenticator, result: Result<Forward, LocalResponse>) -> (String, String) {
+    let identity = result.unwrap().identity.unwrap();
+    let values: Vec<&str> = authenticator.identity_headers(&identity).map(|(_, value)| value).collect();
+    (values[0].to_owned(), values[1].to_owned())
+}
+
+#[test]
+fn an_opaque_token_goes_to_each_introspecting_provider_until_one_knows_it() {
+    let authenticator = introspecting();
+    let mut idp = Idp { answers: vec![(1, inactive()), (2, active("ada"))], ..Idp::default() };
+    let result = ask(&authenticator, &mut idp, OPAQUE, T0);
+    assert_eq!(subject(&authenticator, result), ("c".to_owned(), "ada".to_owned()));
+    let asked: Vec<&str> = idp.asked.iter().map(|(_, url)| url.as_str()).collect();
+    assert_eq!(asked, ["https://b.example.com/introspect", "https://c.example.com/introspect"]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0.plus(secs(9)))), 200);
+    assert_eq!(idp.asked.len(), 2, "both answers are remembered");
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0.plus(secs(61)))), 200);
+    assert_eq!(idp.asked.len(), 4);
+}
+
+#[test]
+fn inactive_everywhere_is_401_and_remembered_shortly() {
+    let authenticator = introspecting();
+    let mut idp = Idp { answers: vec![(1, inactive()), (2, inactive())], ..Idp::default() };
+    for seconds in [0, 9] {
+        let refused = ask(&authenticator, &mut idp, OPAQUE, T0.plus(secs(seconds)));
+        assert_eq!(description(refused), "token is not active");
+        assert_eq!(idp.asked.len(), 2);
+    }
+    idp.answers = vec![(1, active("ada"))];
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0.plus(secs(10)))), 200);
+}
+
+#[test]
+fn an_answer_that_is_missing_is_503_and_not_remembered() {
+    for fault in [
+        response(500, None, ""),
+        response(401, None, ""),
+        response(200, None, "<html>"),
+        FetchResult::Failed(FetchError::TimedOut),
+    ] {
+        let authenticator = introspecting();
+        let mut idp = Idp { answers: vec![(1, fault.clone()), (2, inactive())], ..Idp::default() };
+        let refused = ask(&authenticator, &mut idp, OPAQUE, T0).unwrap_err();
+        assert_eq!(refused.status, 503, "{fault:?}");
+        assert!(refused.headers.contains(&("retry-after", "5".to_owned())));
+        assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0)), 503);
+        assert_eq!(idp.asked.len(), 2, "the failing provider is left alone during its back-off");
+        idp.answers[0].1 = active("ada");
+        assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0.plus(secs(1)))), 200, "{fault:?}");
+    }
+}
+
+#[test]
+fn one_failing_provider_does_not_hide_another_ones_token() {
+    let authenticator = introspecting();
+    let mut idp = Idp { answers: vec![(1, response(500, None, "")), (2, active("ada"))], ..Idp::default() };
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0)), 200);
+}
+
+#[test]
+fn garbage_is_bounded_and_leaves_known_tokens_alone() {
+    let authenticator = introspecting();
+    let mut idp = Idp { answers: vec![(1, inactive()), (2, active("ada"))], ..Idp::default() };
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0)), 200);
+    idp.answers = vec![(1, inactive()), (2, inactive())];
+    let before = idp.asked.len();
+    let statuses: Vec<u16> = (0..1000)
+        .map(|number| status(&ask(&authenticator, &mut idp, &format!("garbage{number}"), T0)))
+        .collect();
+    assert!(idp.asked.len() - before <= 200, "100 a second and provider");
+    assert!(statuses.iter().all(|status| [401, 503].contains(status)));
+    assert_eq!(statuses.last(), Some(&503));
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0)), 200);
+}
+
+#[test]
+fn a_jwt_is_introspected_only_where_its_issuers_keys_cannot_be_had() {
+    let providers = json!([
+        {"name": "other", "issuerUrl": "https://other.example.com", "audience": "registry-api", "introspectionUrl": "https://other.example.com/i"},
+        {"name": "a", "issuerUrl": ISSUER, "audience": "registry-api", "introspectionUrl": "https://idp.example.com/i"},
+    ]);
+    let authenticator = authenticator(|oauth| oauth["providers"] = providers);
+    let mut idp =
+        Idp { answers: vec![(0, active("wrong")), (1, active("introspected"))], ..Idp::with_keys(&[1]) };
+    // Verified, or verified and refused: nobody is asked.
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 200);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(101, T0), T0)), 401);
+    let mut stranger = claims(T0);
+    stranger["iss"] = json!("https://stranger.example.com");
+    assert_eq!(status(&ask(&authenticator, &mut idp, &sign(1, &stranger), T0)), 401);
+    assert_eq!(idp.count(Document::Introspection), 0);
+}
+
+#[test]
+fn where_keys_cannot_be_had_only_the_introspected_claims_count() {
+    let authenticator =
+        authenticator(|oauth| oauth["providers"][0]["introspectionUrl"] = json!("https://idp.example.com/i"));
+    let mut idp = Idp { answers: vec![(0, active("introspected"))], ..Idp::with_keys(&[1]) };
+    let metadata = r#"{"issuer":"https://evil.example.com","jwks_uri":"https://evil.example.com"}"#;
+    let refreshed = authenticator.begin_refresh(0, RefreshCause::Due, T0).unwrap();
+    assert!(matches!(
+        authenticator.advance_refresh(refreshed, response(200, None, metadata), T0),
+        Advance::Failed
+    ));
+    let result = ask(&authenticator, &mut idp, &token(1, T0), T0);
+    assert_eq!(subject(&authenticator, result), ("a".to_owned(), "introspected".to_owned()));
+    let mut expired = claims(T0);
+    expired["exp"] = json!(T0.as_secs() - 60);
+    assert_eq!(description(ask(&authenticator, &mut idp, &sign(1, &expired), T0)), "token expired");
+    let broken = format!("{}.x.y", base64url::encode(br#"{"alg":"none"}"#));
+    assert_eq!(description(ask(&authenticator, &mut idp, &broken, T0)), "token signature invalid");
+    assert_eq!(idp.count(Document::Introspection), 1);
+}
+
+#[test]
+fn requests_with_one_opaque_token_wait_for_one_answer() {
+    let authenticator = introspecting();
+    let mut idp = Idp { answers: vec![(1, active("ada"))], ..Idp::default() };
+    let Step::Fetch(first) = start(&authenticator, "GET", OPAQUE, T0) else { panic!("it waits") };
+    let Step::Fetch(second) = start(&authenticator, "GET", OPAQUE, T0) else { panic!("it waits, too") };
+    assert_eq!(first.need(), second.need());
+    introspect(&authenticator, &mut idp, &first, T0);
+    for pending in [first, second] {
+        assert!(matches!(authenticator.resume(pending, T0), Step::Decide(Decision::Forward(_))));
+    }
+    assert_eq!(idp.asked.len(), 1);
 }

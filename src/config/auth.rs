@@ -8,7 +8,7 @@ use super::error::{ConfigError, WarningKind};
 use super::nearest::nearest;
 use super::reader::{Context, Node, Object, optional};
 use super::{cors, provider, scopes};
-use crate::policy::{IntrospectionCachePolicy, OauthPolicy, Policy, ResourcePolicy};
+use crate::policy::{IntrospectionCachePolicy, IntrospectionLimits, OauthPolicy, Policy, ResourcePolicy};
 use crate::public_path::PublicPaths;
 
 pub(super) const KEYS: &[&str] = &["mode", "oauth", "publicPaths"];
@@ -25,6 +25,7 @@ pub(super) const OAUTH_KEYS: &[&str] = &[
     "cors",
     "tokenCache",
     "introspectionCache",
+    "introspectionLimits",
 ];
 
 const MODES: [&str; 2] = ["oauth", "anonymous"];
@@ -83,6 +84,7 @@ fn read_oauth(oauth: &Object<'_>, outer: Option<Node<'_>>, context: &mut Context
     let cors = optional(oauth.get("cors"), |node| cors::read(&node, context));
     let token_cache_size = read_token_cache(oauth, context);
     let introspection_cache = read_introspection_cache(oauth, context);
+    let introspection_limits = read_introspection_limits(oauth, context);
     Some(OauthPolicy {
         resource: resource?,
         public_paths: public_paths?,
@@ -92,6 +94,7 @@ fn read_oauth(oauth: &Object<'_>, outer: Option<Node<'_>>, context: &mut Context
         cors: cors?,
         token_cache_size: token_cache_size?,
         introspection_cache: introspection_cache?,
+        introspection_limits: introspection_limits?,
     })
 }
 
@@ -170,7 +173,8 @@ fn read_introspection_cache(oauth: &Object<'_>, context: &mut Context) -> Option
         return Some(default);
     };
     let cache = node.object(&["ttl", "negativeTtl", "size"], context)?;
-    let life = Duration::ZERO..=Duration::from_secs(3600);
+    // Whoever asked, and everybody who waited with them, reads the answer from the cache.
+    let life = Duration::from_secs(1)..=Duration::from_secs(3600);
     let ttl = optional(cache.get("ttl"), |node| node.duration(life.clone(), context));
     let negative_ttl = optional(cache.get("negativeTtl"), |node| node.duration(life, context));
     let size = optional(cache.get("size"), |node| usize::try_from(node.integer(CACHE_SIZE, context)?).ok());
@@ -178,5 +182,19 @@ fn read_introspection_cache(oauth: &Object<'_>, context: &mut Context) -> Option
         ttl: ttl?.unwrap_or(default.ttl),
         negative_ttl: negative_ttl?.unwrap_or(default.negative_ttl),
         size: size?.unwrap_or(default.size),
+    })
+}
+
+fn read_introspection_limits(oauth: &Object<'_>, context: &mut Context) -> Option<IntrospectionLimits> {
+    let default = IntrospectionLimits::default();
+    let Some(node) = oauth.get("introspectionLimits") else {
+        return Some(default);
+    };
+    let limits = node.object(&["inFlight", "perSecond"], context)?;
+    let mut limit = |name| optional(limits.get(name), |node| node.integer(1..=10_000, context));
+    let (in_flight, per_second) = (limit("inFlight"), limit("perSecond"));
+    Some(IntrospectionLimits {
+        in_flight: in_flight?.unwrap_or(default.in_flight),
+        per_second: per_second?.unwrap_or(default.per_second),
     })
 }

@@ -33,16 +33,22 @@ pub(super) fn dispatch(
 ) -> Result<u32, DispatchError> {
     let upstream = upstream::name(policy, provider, request);
     let (authority, path) = (request.url.authority(), request.url.path_and_query());
-    let headers = vec![
-        (":method", "GET"),
+    let mut headers = vec![
+        (":method", if request.form.is_some() { "POST" } else { "GET" }),
         (":scheme", request.url.scheme().as_str()),
         (":authority", authority.as_str()),
         (":path", path),
         ("accept", request.accept),
         ("user-agent", concat!("registry-auth/", env!("CARGO_PKG_VERSION"))),
     ];
+    let length = request.form.as_ref().map_or(0, String::len).to_string();
+    if request.form.is_some() {
+        headers.push(("content-type", "application/x-www-form-urlencoded"));
+        headers.push(("content-length", &length));
+    }
+    let body = request.form.as_deref().map(str::as_bytes);
     // The SDK panics on statuses other than these; hosts give others only for headers without the four above, or outside of a context.
-    hostcalls::dispatch_http_call(&upstream, headers, None, Vec::new(), policy.callout_timeout).map_err(
+    hostcalls::dispatch_http_call(&upstream, headers, body, Vec::new(), policy.callout_timeout).map_err(
         |status| {
             let no_upstream =
                 FetchError::NoUpstream { upstream: upstream.clone(), origin: request.url.origin() };

@@ -13,10 +13,11 @@ use super::callout::{self, DispatchError};
 use super::host::{self, Headers};
 use super::lease::{Attempt, SharedKeyStore};
 use super::publish::Publisher;
-use crate::authenticator::{Authenticator, Need, Pending, Step};
+use crate::authenticator::{Authenticator, Introspection, Need, Pending, Step};
+use crate::cache::Digest;
 use crate::challenge::Challenges;
 use crate::decision::{Decision, Forward, LocalResponse};
-use crate::fetch::{FetchError, FetchResult};
+use crate::fetch::{FetchError, FetchRequest, FetchResult};
 use crate::keys::{Advance, Refresh, RefreshCause};
 use crate::policy::FilterPolicy;
 use crate::rejection::Cause;
@@ -67,15 +68,58 @@ pub(super) struct Worker {
 struct Flight {
     /// The context that sent it: a request's, or the root's.
     owner: u32,
-    refresh: Refresh,
+    errand: Errand,
+}
+
+/// What callouts are for.
+enum Errand {
+    Refresh(Refresh),
+    Introspection(Introspection),
+}
+
+/// What requests wait for together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Keys(usize),
+    Answer(usize, Digest),
 }
 
 /// A request that is paused.
 struct Waiting {
     pending: Pending,
     phase: Rc<Cell<Phase>>,
-    provider: usize,
     until: UnixTime,
+}
+
+impl Errand {
+    const fn request(&self) -> &FetchRequest {
+        match self {
+            Self::Refresh(refresh) => refresh.request(),
+            Self::Introspection(introspection) => introspection.request(),
+        }
+    }
+
+    const fn awaited(&self) -> Awaited {
+        match self {
+            Self::Refresh(refresh) => Awaited::Keys(refresh.request().provider),
+            Self::Introspection(introspection) => {
+                Awaited::Answer(introspection.request().provider, introspection.digest())
+            }
+        }
+    }
+}
+
+impl Waiting {
+    const fn awaited(&self) -> Awaited {
+        awaited(&self.pending)
+    }
+}
+
+const fn awaited(pending: &Pending) -> Awaited {
+    match pending.need() {
+        Need::Keys { provider, .. } => Awaited::Keys(*provider),
+        Need::Introspection { provider, digest } => Awaited::Answer(*provider, *digest),
+    }
 }
 
 impl Worker {
@@ -134,11 +178,18 @@ impl Worker {
 
     /// A callout of `context` ended. False: it was none of ours.
     pub(super) fn on_response(&self, token: u32, headers: usize, body_size: usize) -> bool {
-        let Some(Flight { owner, refresh }) = self.flights.borrow_mut().remove(&token) else { return false };
-        let result = callout::response(refresh.request(), headers, body_size);
-        let provider = refresh.request().provider;
-        if self.advance(owner, refresh, result) {
-            self.wake(provider, owner);
+        let Some(Flight { owner, errand }) = self.flights.borrow_mut().remove(&token) else { return false };
+        let result = callout::response(errand.request(), headers, body_size);
+        let awaited = errand.awaited();
+        let is_over = match errand {
+            Errand::Refresh(refresh) => self.advance(owner, refresh, result),
+            Errand::Introspection(introspection) => {
+                self.authenticator.end_introspection(introspection, result, host::now());
+                true
+            }
+        };
+        if is_over {
+            self.wake(awaited, owner);
         }
         true
     }
@@ -147,12 +198,16 @@ impl Worker {
     pub(super) fn forget(&self, context: u32) {
         self.waiting.borrow_mut().remove(&context);
         self.flights.borrow_mut().retain(|_, flight| {
-            if flight.owner == context {
-                let provider = flight.refresh.request().provider;
-                self.authenticator.abandon_refresh(provider);
-                self.abandoned.borrow_mut().push(provider);
+            let is_lost = flight.owner == context;
+            match flight.errand.awaited() {
+                Awaited::Keys(provider) if is_lost => {
+                    self.authenticator.abandon_refresh(provider);
+                    self.abandoned.borrow_mut().push(provider);
+                }
+                Awaited::Answer(provider, _) if is_lost => self.authenticator.abandon_introspection(provider),
+                Awaited::Keys(_) | Awaited::Answer(..) => {}
             }
-            flight.owner != context
+            !is_lost
         });
     }
 
@@ -166,7 +221,7 @@ impl Worker {
         }
         for provider in 0..self.authenticator.providers().len() {
             if self.import(provider, now) {
-                self.wake(provider, root);
+                self.wake(Awaited::Keys(provider), root);
             }
         }
         self.refresh_due(root, now);
@@ -197,53 +252,70 @@ impl Worker {
 
     /// Gets what a request needs: at once, or by leaving it waiting (`None`).
     fn obtain(&self, context: u32, phase: &Rc<Cell<Phase>>, mut pending: Pending) -> Option<Step> {
-        let Need::Keys { provider, cause } = pending.need().clone();
         let now = host::now();
         // Identity headers are cleaned before the first callout (HOSTS rule 13).
         if !remove_headers(Headers::Request, &pending.take_removed_headers()) {
             return Some(self.authenticator.give_up(pending));
         }
-        if self.import(provider, now) {
+        let awaited = awaited(&pending);
+        if let Awaited::Keys(provider) = awaited
+            && self.import(provider, now)
+        {
             return Some(self.authenticator.resume(pending, now));
         }
         let waits_for_others = self.may_wait_for_others();
-        if waits_for_others && self.is_flying(provider) {
-            self.wait(context, phase, pending, provider, now);
+        if waits_for_others && self.is_flying(awaited) {
+            self.wait(context, phase, pending, now);
             return None;
         }
-        match self.acquire(provider, now) {
-            Attempt::Busy if waits_for_others => {
-                self.wait(context, phase, pending, provider, now);
-                return None;
+        if let Awaited::Keys(provider) = awaited {
+            match self.acquire(provider, now) {
+                Attempt::Busy if waits_for_others => {
+                    self.wait(context, phase, pending, now);
+                    return None;
+                }
+                Attempt::Failed(retry_at) => {
+                    self.authenticator.back_off_until(provider, retry_at, now);
+                    return Some(self.authenticator.resume(pending, now));
+                }
+                Attempt::Busy | Attempt::Acquired => {}
             }
-            Attempt::Failed(retry_at) => {
-                self.authenticator.back_off_until(provider, retry_at, now);
-                return Some(self.authenticator.resume(pending, now));
-            }
-            Attempt::Busy | Attempt::Acquired => {}
         }
         // In place before the callout leaves: whatever ends it finds who waits.
-        self.wait(context, phase, pending, provider, now);
-        if self.begin(context, provider, cause, now) {
+        let errand = self.errand(&pending, now);
+        self.wait(context, phase, pending, now);
+        if errand.is_some_and(|errand| self.send(context, errand)) {
             return None;
         }
         let Waiting { pending, .. } = self.waiting.borrow_mut().remove(&context)?;
         Some(self.authenticator.resume(pending, host::now()))
     }
 
-    /// Begins a refresh. False: it failed at once, and nothing is outstanding.
-    fn begin(&self, owner: u32, provider: usize, cause: RefreshCause, now: UnixTime) -> bool {
-        let Some(refresh) = self.authenticator.begin_refresh(provider, cause, now) else {
-            self.release(provider);
-            return false;
-        };
-        match self.dispatch(&refresh) {
+    /// Begins what a request waits for. `None`: it may not be begun now.
+    fn errand(&self, pending: &Pending, now: UnixTime) -> Option<Errand> {
+        match pending.need() {
+            Need::Keys { provider, cause } => {
+                let refresh = self.authenticator.begin_refresh(*provider, cause.clone(), now);
+                if refresh.is_none() {
+                    self.release(*provider);
+                }
+                refresh.map(Errand::Refresh)
+            }
+            Need::Introspection { .. } => {
+                self.authenticator.begin_introspection(pending, now).map(Errand::Introspection)
+            }
+        }
+    }
+
+    /// Sends an errand's callout. False: it failed at once, and nothing is outstanding.
+    fn send(&self, owner: u32, errand: Errand) -> bool {
+        match self.dispatch(errand.request()) {
             Ok(token) => {
-                self.flights.borrow_mut().insert(token, Flight { owner, refresh });
+                self.flights.borrow_mut().insert(token, Flight { owner, errand });
                 true
             }
             Err(error) => {
-                self.fail(refresh, error.into_fetch_error());
+                self.fail(errand, error.into_fetch_error());
                 false
             }
         }
@@ -254,13 +326,7 @@ impl Worker {
         let provider = refresh.request().provider;
         let now = host::now();
         match self.authenticator.advance_refresh(refresh, result, now) {
-            Advance::Next(next) => match self.dispatch(&next) {
-                Ok(token) => {
-                    self.flights.borrow_mut().insert(token, Flight { owner, refresh: next });
-                    return false;
-                }
-                Err(error) => self.fail(next, error.into_fetch_error()),
-            },
+            Advance::Next(next) => return !self.send(owner, Errand::Refresh(next)),
             Advance::Renewed(body) => {
                 if let Some(store) = &self.store {
                     match self.authenticator.export_keys(provider, &body) {
@@ -274,11 +340,18 @@ impl Worker {
         true
     }
 
-    /// A refresh ends without a callout.
-    fn fail(&self, refresh: Refresh, error: FetchError) {
-        let provider = refresh.request().provider;
-        let _ = self.authenticator.advance_refresh(refresh, FetchResult::Failed(error), host::now());
-        self.share_failure(provider);
+    /// An errand ends without a callout.
+    fn fail(&self, errand: Errand, error: FetchError) {
+        let provider = errand.request().provider;
+        match errand {
+            Errand::Refresh(refresh) => {
+                let _ = self.authenticator.advance_refresh(refresh, FetchResult::Failed(error), host::now());
+                self.share_failure(provider);
+            }
+            Errand::Introspection(introspection) => {
+                self.authenticator.end_introspection(introspection, FetchResult::Failed(error), host::now());
+            }
+        }
     }
 
     fn share_failure(&self, provider: usize) {
@@ -287,21 +360,17 @@ impl Worker {
         }
     }
 
-    fn dispatch(&self, refresh: &Refresh) -> Result<u32, DispatchError> {
-        let request = refresh.request();
-        let provider = self
-            .authenticator
-            .providers()
-            .get(request.provider)
-            .map_or("", |provider| provider.name.as_str());
+    fn dispatch(&self, request: &FetchRequest) -> Result<u32, DispatchError> {
+        let providers = self.authenticator.providers();
+        let provider = providers.get(request.provider).map_or("", |provider| provider.name.as_str());
         callout::dispatch(&self.policy, provider, request)
     }
 
-    /// Resumes every request that waits for this provider; `current` is the context whose callback this is.
-    fn wake(&self, provider: usize, current: u32) {
+    /// Resumes every request that waits for this; `current` is the context whose callback this is.
+    fn wake(&self, awaited: Awaited, current: u32) {
         let others = self.can_resume_others.get() == Some(true);
         let is_meant =
-            |context: u32, waiting: &Waiting| waiting.provider == provider && (others || context == current);
+            |context: u32, waiting: &Waiting| waiting.awaited() == awaited && (others || context == current);
         let waiting: Vec<u32> = self
             .waiting
             .borrow()
@@ -323,25 +392,22 @@ impl Worker {
         match self.authenticator.resume(pending, host::now()) {
             Step::Decide(decision) => self.act_on_other(context, current, decision, &phase),
             // The SDK books a callout under the context whose callback runs: the next tick begins it from the root.
-            Step::Fetch(pending) => {
-                let Need::Keys { provider, .. } = *pending.need();
-                self.wait(context, &phase, pending, provider, host::now());
-            }
+            Step::Fetch(pending) => self.wait(context, &phase, pending, host::now()),
         }
     }
 
-    /// Looks after paused requests whose refresh nobody in this worker is at, and those that waited long enough.
+    /// Looks after paused requests whose errand nobody in this worker is on, and those that waited long enough.
     fn tend_waiting(&self, root: u32, now: UnixTime) {
         if self.can_resume_others.get() != Some(true) {
             return;
         }
-        let waiting: Vec<(u32, usize, bool)> = self
+        let waiting: Vec<(u32, Awaited, bool)> = self
             .waiting
             .borrow()
             .iter()
-            .map(|(context, waiting)| (*context, waiting.provider, now >= waiting.until))
+            .map(|(context, waiting)| (*context, waiting.awaited(), now >= waiting.until))
             .collect();
-        for (context, provider, is_late) in waiting {
+        for (context, awaited, is_late) in waiting {
             if is_late && !self.owns_flight(context) {
                 let waiting = self.waiting.borrow_mut().remove(&context);
                 if let Some(Waiting { pending, phase, .. }) = waiting
@@ -349,30 +415,28 @@ impl Worker {
                 {
                     self.act_on_other(context, root, decision, &phase);
                 }
-            } else if !self.is_flying(provider) {
-                self.refetch_for(context, root, provider, now);
+            } else if !self.is_flying(awaited) {
+                self.send_for(context, root, awaited, now);
             }
         }
     }
 
-    /// A paused request's refresh is nobody's here: another worker's, or it was lost with its owner.
-    fn refetch_for(&self, context: u32, root: u32, provider: usize, now: UnixTime) {
-        let Some(Need::Keys { cause, .. }) =
-            self.waiting.borrow().get(&context).map(|waiting| waiting.pending.need().clone())
-        else {
-            return;
-        };
-        match self.acquire(provider, now) {
-            Attempt::Busy => {}
-            Attempt::Failed(retry_at) => {
-                self.authenticator.back_off_until(provider, retry_at, now);
-                self.wake(provider, root);
-            }
-            Attempt::Acquired => {
-                if !self.begin(root, provider, cause, now) {
-                    self.wake(provider, root);
+    /// Nobody here fetches what a paused request waits for: another worker does, or it was lost with its owner.
+    fn send_for(&self, context: u32, root: u32, awaited: Awaited, now: UnixTime) {
+        if let Awaited::Keys(provider) = awaited {
+            match self.acquire(provider, now) {
+                Attempt::Busy => return,
+                Attempt::Failed(retry_at) => {
+                    self.authenticator.back_off_until(provider, retry_at, now);
+                    return self.wake(awaited, root);
                 }
+                Attempt::Acquired => {}
             }
+        }
+        let errand =
+            self.waiting.borrow().get(&context).and_then(|waiting| self.errand(&waiting.pending, now));
+        if !errand.is_some_and(|errand| self.send(root, errand)) {
+            self.wake(awaited, root);
         }
     }
 
@@ -381,24 +445,25 @@ impl Worker {
         let mut from = 0;
         while let Some(provider) = self.authenticator.due_refresh(from, now) {
             from = provider + 1;
-            if self.is_flying(provider) || self.acquire(provider, now) != Attempt::Acquired {
+            if self.is_flying(Awaited::Keys(provider)) || self.acquire(provider, now) != Attempt::Acquired {
                 continue;
             }
             let Some(refresh) = self.authenticator.begin_refresh(provider, RefreshCause::Due, now) else {
                 self.release(provider);
                 continue;
             };
-            match self.dispatch(&refresh) {
+            let errand = Errand::Refresh(refresh);
+            match self.dispatch(errand.request()) {
                 Ok(token) => {
-                    self.flights.borrow_mut().insert(token, Flight { owner: root, refresh });
+                    self.flights.borrow_mut().insert(token, Flight { owner: root, errand });
                 }
-                Err(DispatchError::Refused(error)) => self.fail(refresh, error),
+                Err(DispatchError::Refused(error)) => self.fail(errand, error),
                 Err(DispatchError::NotReady(error)) if self.is_still_starting(provider, now) => {
                     log::debug!("provider {provider}: {error}");
                     self.authenticator.abandon_refresh(provider);
                     self.release(provider);
                 }
-                Err(DispatchError::NotReady(error)) => self.fail(refresh, error),
+                Err(DispatchError::NotReady(error)) => self.fail(errand, error),
             }
         }
     }
@@ -440,18 +505,13 @@ impl Worker {
         }
     }
 
-    fn wait(&self, context: u32, phase: &Rc<Cell<Phase>>, pending: Pending, provider: usize, now: UnixTime) {
-        let waiting = Waiting {
-            pending,
-            phase: Rc::clone(phase),
-            provider,
-            until: now.plus(self.policy.callout_timeout),
-        };
-        self.waiting.borrow_mut().insert(context, waiting);
+    fn wait(&self, context: u32, phase: &Rc<Cell<Phase>>, pending: Pending, now: UnixTime) {
+        let until = now.plus(self.policy.callout_timeout);
+        self.waiting.borrow_mut().insert(context, Waiting { pending, phase: Rc::clone(phase), until });
     }
 
-    fn is_flying(&self, provider: usize) -> bool {
-        self.flights.borrow().values().any(|flight| flight.refresh.request().provider == provider)
+    fn is_flying(&self, awaited: Awaited) -> bool {
+        self.flights.borrow().values().any(|flight| flight.errand.awaited() == awaited)
     }
 
     fn owns_flight(&self, context: u32) -> bool {

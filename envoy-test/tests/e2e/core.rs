@@ -34,7 +34,9 @@ impl Core {
                 Step::Fetch(pending) => pending,
             };
             removed.extend(pending.take_removed_headers());
-            let Need::Keys { provider, cause } = pending.need().clone();
+            let Need::Keys { provider, cause } = pending.need().clone() else {
+                panic!("no case of the table introspects")
+            };
             let mut refresh = self.0.begin_refresh(provider, cause, now()).unwrap();
             loop {
                 let result = fetch(refresh.request()).await;

@@ -12,5 +12,6 @@ mod core;
 mod envoy_behaviour;
 mod envoy_cases;
 mod harness;
+mod introspection;
 mod keys;
 mod tower;

@@ -40,7 +40,7 @@ pub fn read(policy: &Policy, directory: &Path) -> Result<Vec<Certificates>, Vec<
         for (key, file) in
             [("clientSecretFile", &provider.client_secret_file), ("authTokenFile", &provider.auth_token_file)]
         {
-            if let Some(Err(error)) = file.as_deref().map(|file| check_secret(&directory.join(file))) {
+            if let Some(Err(error)) = file.as_deref().map(|file| read_secret(&directory.join(file))) {
                 note(key, None, error);
             }
         }
@@ -57,7 +57,7 @@ pub fn read(policy: &Policy, directory: &Path) -> Result<Vec<Certificates>, Vec<
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
-enum FileError {
+pub(super) enum FileError {
     #[error("{0}")]
     Read(io::Error),
     #[error("not a file")]
@@ -88,13 +88,15 @@ impl FileError {
     }
 }
 
-fn check_secret(path: &Path) -> Result<(), FileError> {
+/// A secret, trimmed. Read again for each use: a file that was replaced is in force at once.
+pub(super) fn read_secret(path: &Path) -> Result<String, FileError> {
     let bytes = read_file(path, MAX_SECRET_LENGTH)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText)?;
-    if text.trim().is_empty() { Err(FileError::Empty) } else { Ok(()) }
+    let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText)?.trim();
+    if text.is_empty() { Err(FileError::Empty) } else { Ok(text.to_owned()) }
 }
 
-fn read_certificates(path: &Path) -> Result<Certificates, FileError> {
+/// Certificates in PEM; at least one.
+pub(super) fn read_certificates(path: &Path) -> Result<Certificates, FileError> {
     let pem = read_file(path, MAX_CERTIFICATES_LENGTH)?;
     let mut certificates = Certificates::new();
     for (number, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {

@@ -4,10 +4,12 @@
 //! task ends, by success, failure, panic or abortion, its `Flight` is dropped, and that wakes everybody who waits. They ask the authenticator again,
 //! which knows by itself what has come of it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use registry_auth::authenticator::{Authenticator, Need, Pending, Step};
+use registry_auth::authenticator::{Authenticator, Introspection, Need, Pending, Step};
+use registry_auth::cache::Digest;
 use registry_auth::decision::Decision;
 use registry_auth::keys::{Advance, Refresh, RefreshCause};
 use registry_auth::time::UnixTime;
@@ -23,7 +25,12 @@ pub struct Gate {
     patience: Duration,
     /// Of each provider.
     runways: Vec<Mutex<Runway>>,
+    /// Questions under way, by provider and token; closed when they are answered.
+    questions: Mutex<BTreeMap<Question, watch::Receiver<()>>>,
 }
+
+/// A provider and a token's digest.
+type Question = (usize, Digest);
 
 /// Where one provider's refreshes start and land.
 #[derive(Debug, Default)]
@@ -50,6 +57,7 @@ impl Gate {
             authenticator,
             fetcher,
             patience: tuning.patience,
+            questions: Mutex::default(),
         });
         gate.authenticator.set_refreshes_in_background();
         tokio::spawn(keep_fresh(Arc::downgrade(&gate), tuning.tick));
@@ -70,8 +78,11 @@ impl Gate {
                 Step::Decide(decision) => return decision,
                 Step::Fetch(pending) => pending,
             };
-            let Need::Keys { provider, cause } = pending.need().clone();
-            step = match self.join(provider, cause, asked_at) {
+            let joined = match pending.need().clone() {
+                Need::Keys { provider, cause } => self.join(provider, cause, asked_at),
+                Need::Introspection { provider, digest } => self.ask(&pending, (provider, digest)),
+            };
+            step = match joined {
                 Joined::Landed => self.resume(&mut asked_at, pending),
                 // Nothing is ever sent: the wait ends when the sender is dropped.
                 Joined::Flight(mut flight) => match tokio::time::timeout_at(until, flight.changed()).await {
@@ -106,6 +117,27 @@ impl Gate {
         let flight = Flight { gate: Arc::clone(self), provider, is_over: false, _landing: landing };
         tokio::spawn(flight.run(refresh));
         Joined::Flight(landed)
+    }
+
+    /// Joins the question about a token under way, or asks it.
+    fn ask(self: &Arc<Self>, pending: &Pending, question: Question) -> Joined {
+        let mut questions = self.questions();
+        if let Some(asked) = questions.get(&question) {
+            return Joined::Flight(asked.clone());
+        }
+        let Some(introspection) = self.authenticator.begin_introspection(pending, now()) else {
+            return Joined::Landed;
+        };
+        let (answering, answered) = watch::channel(());
+        questions.insert(question, answered.clone());
+        drop(questions);
+        let asking = Asking { gate: Arc::clone(self), question, is_over: false, _answering: answering };
+        tokio::spawn(asking.run(introspection));
+        Joined::Flight(answered)
+    }
+
+    fn questions(&self) -> MutexGuard<'_, BTreeMap<Question, watch::Receiver<()>>> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins the refreshes that are due, where none is under way.
@@ -159,6 +191,32 @@ impl Drop for Flight {
         if let Some(mut runway) = self.gate.runway(self.provider) {
             *runway = Runway { flight: None, landed_at: Some(Instant::now()) };
         }
+    }
+}
+
+/// A question under way.
+struct Asking {
+    gate: Arc<Gate>,
+    question: Question,
+    is_over: bool,
+    /// Dropped last: whoever waits finds the answer.
+    _answering: watch::Sender<()>,
+}
+
+impl Asking {
+    async fn run(mut self, introspection: Introspection) {
+        let result = self.gate.fetcher.fetch(introspection.request()).await;
+        self.gate.authenticator.end_introspection(introspection, result, now());
+        self.is_over = true;
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.gate.authenticator.abandon_introspection(self.question.0);
+        }
+        self.gate.questions().remove(&self.question);
     }
 }
 

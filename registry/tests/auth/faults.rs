@@ -18,7 +18,7 @@ use crate::provider::{Fault, Provider};
 /// Sends one request by itself.
 async fn fetch(entry: &Value, url: &str, tuning: &Tuning) -> Result<u16, FetchError> {
     let Policy::Oauth(oauth) = policy(&document(std::slice::from_ref(entry))) else { panic!("oauth") };
-    let fetcher = Fetcher::new(&oauth.providers, &[], tuning).unwrap();
+    let fetcher = Fetcher::new(&oauth.providers, Vec::new(), std::path::Path::new("."), tuning).unwrap();
     let url = Url::parse(url).unwrap();
     let accept = "application/json";
     let request = FetchRequest {
@@ -27,6 +27,7 @@ async fn fetch(entry: &Value, url: &str, tuning: &Tuning) -> Result<u16, FetchEr
         document: Document::JwkSet,
         url,
         accept,
+        form: None,
         max_body: 1000,
     };
     match fetcher.fetch(&request).await {

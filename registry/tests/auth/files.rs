@@ -59,7 +59,8 @@ async fn certificates_are_refused_in_searchable_words() {
     let named = |address: std::net::SocketAddr| format!("https://localhost:{}", address.port());
     let provider = Provider::with_issuer(1, named, Some(tls)).await;
     let Policy::Oauth(oauth) = policy(&document(&[entry("a", &provider)])) else { panic!("oauth") };
-    let fetcher = auth::Fetcher::new(&oauth.providers, &[], &tuning()).unwrap();
+    let fetcher =
+        auth::Fetcher::new(&oauth.providers, Vec::new(), std::path::Path::new("."), &tuning()).unwrap();
     let url = Url::parse(provider.issuer()).unwrap();
     let accept = "application/json";
     let request = FetchRequest {
@@ -68,6 +69,7 @@ async fn certificates_are_refused_in_searchable_words() {
         document: Document::JwkSet,
         url,
         accept,
+        form: None,
         max_body: 10,
     };
     let FetchResult::Failed(error) = fetcher.fetch(&request).await else { panic!("refused") };

@@ -54,7 +54,12 @@ impl Gateway {
     }
 
     pub fn new(document: &Value, tuning: &Tuning) -> Self {
-        let gate = auth::start(policy(document), Path::new(""), tuning).unwrap();
+        Self::within(document, Path::new(""), tuning)
+    }
+
+    /// The document's files are relative to `directory`.
+    pub fn within(document: &Value, directory: &Path, tuning: &Tuning) -> Self {
+        let gate = auth::start(policy(document), directory, tuning).unwrap();
         let echo = Router::new()
             .route("/registry/{name}/v0.1/servers", get(echo).post(echo))
             .route("/health", get(echo))

@@ -1,0 +1,169 @@
+//! What providers answered lately (SPEC O-4). Positive and negative answers are kept apart, so that a flood of garbage evicts no good token; each
+//! side holds at most the configured number. Keys are digests of the whole token; the token itself is not kept.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+
+use crate::cache::{Digest, DigestHasher};
+use crate::claims::Validity;
+use crate::identity::Identity;
+use crate::policy::IntrospectionCachePolicy;
+use crate::rejection::Cause;
+use crate::time::UnixTime;
+
+/// An answer that is still fresh.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Good until then.
+    Active(Arc<Identity>, Validity),
+    /// Not good, and why.
+    Refused(Cause),
+}
+
+/// Recent answers of one worker.
+pub struct Answers {
+    policy: IntrospectionCachePolicy,
+    sides: Mutex<Sides>,
+}
+
+struct Sides {
+    active: LruCache<Digest, (Arc<Identity>, Validity, UnixTime), DigestHasher>,
+    refused: LruCache<Digest, (Cause, UnixTime), DigestHasher>,
+}
+
+impl Answers {
+    /// Empty.
+    pub fn new(policy: IntrospectionCachePolicy) -> Self {
+        let sides = Sides {
+            active: LruCache::unbounded_with_hasher(DigestHasher),
+            refused: LruCache::unbounded_with_hasher(DigestHasher),
+        };
+        Self { policy, sides: Mutex::new(sides) }
+    }
+
+    /// What `provider` said of a token, if that is fresh.
+    pub fn get(&self, provider: usize, token: Digest, now: UnixTime) -> Option<Answer> {
+        let key = key(provider, token);
+        let mut sides = self.sides();
+        if let Some((identity, validity, until)) = sides.active.get(&key) {
+            if now < *until && validity.check(now).is_ok() {
+                return Some(Answer::Active(Arc::clone(identity), *validity));
+            }
+            sides.active.pop(&key);
+        }
+        match sides.refused.get(&key) {
+            Some((cause, until)) if now < *until => Some(Answer::Refused(*cause)),
+            Some(_) => {
+                sides.refused.pop(&key);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// Remembers an answer: a good one until the token's `exp` and at most the policy's `ttl`, the other for its `negativeTtl`.
+    pub fn insert(&self, provider: usize, token: Digest, answer: Answer, now: UnixTime) {
+        let key = key(provider, token);
+        let size = self.policy.size.max(1);
+        let mut sides = self.sides();
+        match answer {
+            Answer::Active(identity, validity) => {
+                sides.refused.pop(&key);
+                sides.active.put(key, (identity, validity, now.plus(self.policy.ttl)));
+                while sides.active.len() > size {
+                    sides.active.pop_lru();
+                }
+            }
+            Answer::Refused(cause) => {
+                sides.active.pop(&key);
+                sides.refused.put(key, (cause, now.plus(self.policy.negative_ttl)));
+                while sides.refused.len() > size {
+                    sides.refused.pop_lru();
+                }
+            }
+        }
+    }
+
+    fn sides(&self) -> MutexGuard<'_, Sides> {
+        self.sides.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One token may be known to several providers. The digest is keyed and uniform: adding a small number keeps it so.
+fn key(provider: usize, token: Digest) -> Digest {
+    token.wrapping_add(provider as u128)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Map;
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+    use crate::claims::VerifiedClaims;
+
+    const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+    fn active(expires_after: u64) -> Answer {
+        let validity =
+            Validity { not_before: UnixTime::EPOCH, expires: T0.plus(Duration::from_secs(expires_after)) };
+        Answer::Active(
+            Arc::new(Identity::new("p", &VerifiedClaims::new(Map::new(), validity), &[])),
+            validity,
+        )
+    }
+
+    fn get(answers: &Answers, provider: usize, token: Digest, seconds: u64) -> Option<bool> {
+        let answer = answers.get(provider, token, T0.plus(Duration::from_secs(seconds)));
+        answer.map(|answer| matches!(answer, Answer::Active(..)))
+    }
+
+    #[test]
+    fn good_answers_live_until_exp_and_at_most_the_ttl_bad_ones_for_theirs() {
+        let answers = Answers::new(IntrospectionCachePolicy::default());
+        answers.insert(0, 1, active(1000), T0);
+        answers.insert(0, 2, active(30), T0);
+        answers.insert(0, 3, Answer::Refused(Cause::Inactive), T0);
+        assert_eq!([1, 2, 3].map(|token| get(&answers, 0, token, 9)), [Some(true), Some(true), Some(false)]);
+        assert_eq!([1, 2, 3].map(|token| get(&answers, 0, token, 30)), [Some(true), None, None]);
+        assert_eq!(get(&answers, 0, 1, 60), None);
+    }
+
+    #[test]
+    fn answers_belong_to_a_provider() {
+        let answers = Answers::new(IntrospectionCachePolicy::default());
+        answers.insert(0, 7, Answer::Refused(Cause::Inactive), T0);
+        answers.insert(1, 7, active(60), T0);
+        assert_eq!(
+            (get(&answers, 0, 7, 0), get(&answers, 1, 7, 0), get(&answers, 2, 7, 0)),
+            (Some(false), Some(true), None)
+        );
+    }
+
+    #[test]
+    fn garbage_evicts_garbage_only() {
+        let answers =
+            Answers::new(IntrospectionCachePolicy { size: 10, ..IntrospectionCachePolicy::default() });
+        answers.insert(0, 1, active(60), T0);
+        for token in 100..1000 {
+            answers.insert(0, token, Answer::Refused(Cause::Inactive), T0);
+        }
+        assert_eq!(get(&answers, 0, 1, 0), Some(true));
+        assert_eq!((get(&answers, 0, 100, 0), get(&answers, 0, 999, 0)), (None, Some(false)));
+        assert_eq!(answers.sides().refused.len(), 10);
+    }
+
+    #[test]
+    fn a_later_answer_replaces_the_earlier_one() {
+        let answers = Answers::new(IntrospectionCachePolicy::default());
+        answers.insert(0, 1, active(60), T0);
+        answers.insert(0, 1, Answer::Refused(Cause::Inactive), T0);
+        assert_eq!(get(&answers, 0, 1, 0), Some(false));
+        answers.insert(0, 1, active(60), T0);
+        assert_eq!(get(&answers, 0, 1, 0), Some(true));
+    }
+}
