@@ -1,6 +1,6 @@
 // A real OpenID Provider (npm `oidc-provider`) whose resource indicators decide how access tokens look.
 //
-//   node provider.mjs --port PORT --keys DIRECTORY --generations 2,1 [--resource URL=KIND ...]
+//   node provider.mjs --port PORT --keys DIRECTORY --generations 2,1 --introspection-secret SECRET [--resource URL=KIND ...]
 //
 // The issuer is http://127.0.0.1:PORT/realms/company. Of the generations of keys, the first one signs and all are published: a restart with others is
 // a rotation. KIND is an algorithm, `opaque`,
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     keys: { type: 'string' },
     generations: { type: 'string', default: '1' },
     resource: { type: 'string', multiple: true, default: [] },
+    'introspection-secret': { type: 'string' },
   },
 });
 const issuer = `http://127.0.0.1:${options.port}${PATH}`;
@@ -61,7 +62,8 @@ const provider = new Provider(issuer, {
   jwks: { keys: keys.flat() },
   clients: [
     machine('machine'),
-    machine('registry-rs', { client_secret: 'secret', scope: '' }),
+    // The gateway, as it introspects.
+    machine('registry-rs', { client_secret: options['introspection-secret'] }),
     // Registered ahead, for both scopes: an application that people sign in with.
     {
       client_id: 'desktop',
@@ -82,6 +84,7 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     registration: { enabled: true },
     introspection: { enabled: true, allowedPolicy: (_ctx, client) => client.clientId === 'registry-rs' },
+    revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => undefined,
