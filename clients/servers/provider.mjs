@@ -58,6 +58,13 @@ const machine = (id, extra = {}) => ({
   ...extra,
 });
 
+const application = (id) => ({
+  client_id: id,
+  token_endpoint_auth_method: 'none',
+  redirect_uris: ['http://127.0.0.1/callback'],
+  application_type: 'native',
+});
+
 const provider = new Provider(issuer, {
   jwks: { keys: keys.flat() },
   clients: [
@@ -65,12 +72,9 @@ const provider = new Provider(issuer, {
     // The gateway, as it introspects.
     machine('registry-rs', { client_secret: options['introspection-secret'] }),
     // Registered ahead, for both scopes: an application that people sign in with.
-    {
-      client_id: 'desktop',
-      token_endpoint_auth_method: 'none',
-      redirect_uris: ['http://127.0.0.1/callback'],
-      application_type: 'native',
-    },
+    application('desktop'),
+    // Where the audience of access tokens is the ID of a client, that client's ID tokens have it too.
+    application('registry-api'),
   ],
   cookies: { keys: ['not a secret: for tests'] },
   scopes: ['openid', 'offline_access', ...SCOPES.split(' ')],

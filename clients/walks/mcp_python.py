@@ -84,7 +84,7 @@ def client(auth, spy: Spy) -> httpx2.AsyncClient:
 
 
 async def whoami(auth, spy: Spy) -> dict:
-    async with client(auth, spy) as http, streamable_http_client(SERVER, http_client=http) as (read, write, *_):
+    async with client(auth, spy) as http, streamable_http_client(SERVER, http_client=http) as (read, write):
         async with ClientSession(read, write) as session:
             await session.initialize()
             result = await session.call_tool("whoami", {})

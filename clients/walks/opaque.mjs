@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 
 import * as oauth from 'oauth4webapi';
 
-import { signIn } from '../lib/browser.mjs';
 import { ask, assertIdentity, assertRefused, SERVERS, until } from '../lib/gateway.mjs';
-import { authorizationServer, insecure, tokenOfKind } from '../lib/tokens.mjs';
+import { authorizationServer, insecure, personsTokens, tokenOfKind } from '../lib/tokens.mjs';
 
 const as = await authorizationServer();
 const desktop = { client_id: 'desktop' };
@@ -20,27 +19,7 @@ async function introspected(token) {
   return oauth.processIntrospectionResponse(as, client, response);
 }
 
-async function personsToken() {
-  const redirectUri = 'http://127.0.0.1/callback';
-  const resource = 'https://opaque.example';
-  const verifier = oauth.generateRandomCodeVerifier();
-  const url = new URL(as.authorization_endpoint);
-  url.search = new URLSearchParams({
-    client_id: desktop.client_id,
-    redirect_uri: redirectUri,
-    response_type: 'code',
-    scope: 'mcp-registry:read',
-    resource,
-    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
-  });
-  const parameters = oauth.validateAuthResponse(as, desktop, await signIn(url, redirectUri), oauth.expectNoState);
-  const options = { ...insecure, additionalParameters: { resource } };
-  const response = await oauth.authorizationCodeGrantRequest(as, desktop, oauth.None(), parameters, redirectUri, verifier, options);
-  return (await oauth.processAuthorizationCodeResponse(as, desktop, response)).access_token;
-}
-
-const token = await personsToken();
+const { access_token: token } = await personsTokens(desktop.client_id, 'mcp-registry:read', 'https://opaque.example');
 assert.ok(!token.includes('.'), 'an opaque token');
 console.log('person', await introspected(token));
 assertIdentity(await ask(SERVERS, token), { subject: 'alice', user: 'alice@company.example' });
