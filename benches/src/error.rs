@@ -24,11 +24,11 @@ pub enum BenchError {
     Envoy(envoy_test::envoy::EnvoyError),
     /// The rendered bootstrap is not shaped as expected.
     Bootstrap(String),
-    /// A round in which not every answer was 2xx: it measured something else.
+    /// Not every answer was 2xx, or not every token looked at: something else was measured.
     Answers {
         /// The arm.
         arm: String,
-        /// Responses by class, as Envoy counted them.
+        /// What Envoy counted.
         counted: String,
     },
 }
@@ -40,7 +40,7 @@ impl fmt::Display for BenchError {
             Self::Program { name, output } => write!(f, "{name} failed:\n{output}"),
             Self::Envoy(error) => write!(f, "{error}"),
             Self::Bootstrap(what) => write!(f, "the rendered bootstrap has no {what}"),
-            Self::Answers { arm, counted } => write!(f, "{arm}: not every answer was 2xx: {counted}"),
+            Self::Answers { arm, counted } => write!(f, "{arm}: {counted}"),
         }
     }
 }

@@ -1,10 +1,11 @@
--- wrk -s load.lua URL -- TOKENS ORDER SEED: GET requests with the tokens of a file, one a line.
--- ORDER is `cycle`, each in turn, or `random`. Requests are built before the first is sent.
+-- wrk -s load.lua URL -- TOKENS ORDER START: GET requests with the tokens of a file, one a line.
+-- ORDER is `cycle`, each in turn, or `random`; START is how many went before, or the seed. Requests are built before the first is sent.
 local requests, order, last = {}, "cycle", 0
 
 function init(args)
   order = args[2]
-  math.randomseed(tonumber(args[3]))
+  last = tonumber(args[3])
+  math.randomseed(last)
   for token in io.lines(args[1]) do
     local headers = {
       ["Authorization"] = "Bearer " .. token,

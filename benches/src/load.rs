@@ -22,8 +22,8 @@ pub const STREAMS: u32 = 10;
 /// How tokens follow each other.
 #[derive(Clone, Copy, Debug)]
 pub enum Order {
-    /// Each in turn: all have been seen soon.
-    Cycle,
+    /// Each in turn, after so many others: all have been seen soon.
+    Cycle(u64),
     /// Each as likely as the other; the number begins the sequence.
     Random(u32),
 }
@@ -58,8 +58,8 @@ impl Load {
     /// `wrk` fails, or saw a connection fail.
     pub fn wrk(&self, to: SocketAddr, tokens: Tokens, order: Order, seconds: u32) -> Result<(), BenchError> {
         let (order, seed) = match order {
-            Order::Cycle => ("cycle", 0),
-            Order::Random(seed) => ("random", seed),
+            Order::Cycle(before) => ("cycle", before),
+            Order::Random(seed) => ("random", u64::from(seed)),
         };
         let printed = output(
             self.pinned("wrk")

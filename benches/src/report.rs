@@ -70,9 +70,10 @@ fn in_short(findings: &Findings) -> String {
 fn whole_requests(findings: &Findings) -> String {
     let samples = &findings.requests.samples;
     let mut text = format!(
-        "## Whole requests\n\nCPU time of all of Envoy for a request that it forwards to an upstream, RS256 with a 2048-bit key, a token of {} bytes. \
+        "## Whole requests\n\nCPU time of all of Envoy for a request that it {}, RS256 with a 2048-bit key, a token of {} bytes. \
          *Recognised*: found in the filter's cache instead of verified.\n\n\
          | | µs | over no filter, µs | to no filter | to `{JWT_AUTHN_OFF}` | to `{JWT_AUTHN_LARGE}` | recognised | requests |\n|---|---|---|---|---|---|---|---|\n",
+        if findings.options.direct { "answers by itself" } else { "forwards to an upstream" },
         findings.token_length,
     );
     let base =
@@ -159,7 +160,7 @@ fn method(findings: &Findings) -> String {
          chain. Load and upstream (another Envoy, which answers by itself) are on another core.\n\
          - `jwt_authn` checks signature, issuer, audience and expiry, and removes the token. This filter does more: it also sets identity headers, removes forged ones, \
          and decides on paths and scopes.\n\
-         - CPU is `/proc/PID/task/*/schedstat` of all of Envoy's threads, in nanoseconds. Requests are Envoy's own count, and a round fails unless every answer is 2xx.\n\
+         - CPU is `/proc/PID/task/*/schedstat` of all of Envoy's threads, in nanoseconds. Requests are Envoy's own count, and the run fails unless every answer is 2xx and every copy of a filter has counted every token.\n\
          - {rounds} rounds of {seconds} s for each arm, after a warm-up in which each live token was seen twice; the order is reversed in each round. A ratio is taken within \
          each round. *Of minima* is the ratio of both arms' best rounds.\n\
          - A ratio is called noisy when median and ratio of minima differ by more than 15 %, or when the quartiles are further apart than 30 % of the median. Then all rounds \
@@ -169,7 +170,7 @@ fn method(findings: &Findings) -> String {
          - In no arm does the token reach the upstream: where the filter does not remove it, the route does.\n\n\
          ## Repeat it\n\n\
          ```console\n$ scripts/bench            # prints this page; about {} minutes\n$ scripts/bench --write    # and writes it into docs/\n$ scripts/bench --quick    # shows that it works\n```\n\n\
-         `--rounds`, `--seconds`, `--attempts`, `--starts`, `--envoy-core` and `--load-core` change what their names say. Two cores are needed, and nothing else should run on them.\n",
+         `--rounds`, `--seconds`, `--attempts`, `--starts`, `--envoy-core` and `--load-core` change what their names say; `--direct` leaves out the upstream. Two cores are needed, and nothing else should run on them.\n",
         options.attempts,
         minutes(findings),
     )

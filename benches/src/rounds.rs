@@ -1,8 +1,8 @@
 //! Rounds: every arm in turn, the order reversed each time, and what each Envoy's CPU did for a request.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::arm::Tokens;
+use crate::arm::{Filter, Tokens};
 use crate::error::{BenchError, Doing};
 use crate::load::{Load, Order};
 use crate::testbed::{Contender, progress};
@@ -98,7 +98,9 @@ pub async fn run(
         progress(&format!("round {} of {}", round + 1, extent.rounds));
     }
     for ((contender, samples), before) in contenders.iter().zip(&mut samples).zip(before) {
-        samples.recognised = looked(contender).await.part_since(before);
+        let since = looked(contender).await.since(before);
+        since.check(contender, samples.requests)?;
+        samples.recognised = since.recognised_part();
     }
     Ok(samples)
 }
@@ -112,7 +114,7 @@ async fn warm_up(
 ) -> Result<u64, BenchError> {
     let mut sent = 0;
     while sent < WARM_UP_REQUESTS {
-        let order = Order::Cycle;
+        let order = Order::Cycle(sent);
         let began = Instant::now();
         let (_, requests) =
             measure(contender, || send(contender, load, generator, order, seconds, FIRST_REQUESTS)).await?;
@@ -159,7 +161,7 @@ async fn measure(
     let completed = after.completed.saturating_sub(answers_before.completed);
     let succeeded = after.succeeded.saturating_sub(answers_before.succeeded);
     if completed == 0 || completed != succeeded {
-        let counted = format!("{succeeded} of {completed}");
+        let counted = format!("{succeeded} of {completed} answers were 2xx");
         return Err(BenchError::Answers { arm: contender.arm.name.to_owned(), counted });
     }
     Ok((cpu.as_secs_f64() * 1e6 / completed as f64, completed))
@@ -172,7 +174,13 @@ async fn answers(contender: &Contender) -> Answers {
     Answers { completed: count("completed"), succeeded: count("2xx") }
 }
 
+/// Our filter tells its counts once a second.
+const FLUSH: Duration = Duration::from_millis(1_500);
+
 async fn looked(contender: &Contender) -> Looked {
+    if matches!(contender.arm.filter, Filter::Ours { .. }) {
+        tokio::time::sleep(FLUSH).await;
+    }
     let mut looked = Looked::default();
     for filter in ["registry_auth", "jwt_cache"] {
         for (name, value) in contender.envoy.stats(filter).await {
@@ -187,9 +195,29 @@ async fn looked(contender: &Contender) -> Looked {
 }
 
 impl Looked {
-    fn part_since(self, before: Self) -> Option<f64> {
-        let recognised = self.recognised.saturating_sub(before.recognised);
-        let all = recognised + self.verified.saturating_sub(before.verified);
-        (all > 0).then(|| recognised as f64 / all as f64)
+    fn since(self, before: Self) -> Self {
+        Self {
+            recognised: self.recognised.saturating_sub(before.recognised),
+            verified: self.verified.saturating_sub(before.verified),
+        }
+    }
+
+    /// Every copy of the filter must have looked at every request's token; requests under way when a generator ends are not in both counts.
+    fn check(self, contender: &Contender, requests: u64) -> Result<(), BenchError> {
+        let expected = match contender.arm.filter {
+            Filter::None | Filter::NoOp => return Ok(()),
+            Filter::JwtAuthn(_) | Filter::Ours { .. } => requests * contender.copies,
+        };
+        let all = self.recognised + self.verified;
+        if all.abs_diff(expected) <= expected / 50 {
+            return Ok(());
+        }
+        let counted = format!("{all} tokens were looked at, expected {expected}");
+        Err(BenchError::Answers { arm: contender.arm.name.to_owned(), counted })
+    }
+
+    fn recognised_part(self) -> Option<f64> {
+        let all = self.recognised + self.verified;
+        (all > 0).then(|| self.recognised as f64 / all as f64)
     }
 }

@@ -27,6 +27,8 @@ pub struct Options {
     pub starts: u32,
     /// Which core does what.
     pub cores: Cores,
+    /// Whole requests are answered by Envoy itself.
+    pub direct: bool,
 }
 
 /// Everything that was found out.
@@ -98,7 +100,8 @@ pub async fn run(built: Built, options: Options) -> Result<Findings, BenchError>
     progress("start-up and memory ...");
     let startup = startup::run(&testbed, options.starts).await?;
     progress("whole requests ...");
-    let contenders = testbed.contenders(&ARMS, testbed.upstream(), 1).await?;
+    let destination = if options.direct { Destination::DirectResponse } else { testbed.upstream() };
+    let contenders = testbed.contenders(&ARMS, destination, 1).await?;
     let mut requests = Measurement::default();
     while requests.wants_another(options.attempts) {
         let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;

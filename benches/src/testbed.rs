@@ -52,6 +52,8 @@ pub struct Contender {
     pub listen: SocketAddr,
     /// Who answers them.
     pub envoy: Envoy,
+    /// Of the filter, in the chain.
+    pub copies: u64,
 }
 
 impl Testbed {
@@ -121,7 +123,7 @@ impl Testbed {
         let bootstrap =
             bootstrap::render(&self.built, &self.provider, (listen, admin), destination, arm.filter, copies)?;
         let envoy = Envoy::start(&bootstrap.to_string(), admin, &options(workers)).await?;
-        Ok(Contender { arm, listen, envoy })
+        Ok(Contender { arm, listen, envoy, copies: copies as u64 })
     }
 
     /// Returns when a request is answered 2xx.
@@ -137,7 +139,7 @@ impl Testbed {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let counted = format!("{} {}", response.status, response.text());
+                let counted = format!("still {} {}", response.status, response.text());
                 return Err(BenchError::Answers { arm: contender.arm.name.to_owned(), counted });
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

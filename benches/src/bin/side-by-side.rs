@@ -41,6 +41,9 @@ struct Cli {
     /// The core of the load and of the upstream.
     #[arg(long, default_value_t = 1)]
     load_core: u32,
+    /// Whole requests are answered by Envoy itself instead of an upstream: less noise, but nobody's traffic.
+    #[arg(long)]
+    direct: bool,
     /// Three rounds, one attempt, one start: a smoke test.
     #[arg(long)]
     quick: bool,
@@ -68,6 +71,7 @@ async fn run(cli: Cli) -> Result<(), BenchError> {
         attempts,
         starts,
         cores: Cores { envoy: cli.envoy_core, load: cli.load_core },
+        direct: cli.direct,
     };
     let built = Built { filter_config: cli.filter_config, filter: cli.filter, noop: cli.noop };
     let page = report::page(&side_by_side::run(built, options).await?);
