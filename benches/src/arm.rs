@@ -22,6 +22,8 @@ pub enum Filter {
         /// `tokenCache.size`, instead of the default of 10,000.
         token_cache: Option<u32>,
     },
+    /// Another build of ours.
+    Other,
 }
 
 /// `jwt_cache_config` of `jwt_authn`.
@@ -89,6 +91,12 @@ pub const OURS_REPEATED: &str = "this filter, one token";
 pub const OURS_LIVE: &str = "this filter, 2,000 live tokens";
 /// See [`NO_FILTER`].
 pub const OURS_VERIFYING: &str = "this filter, nearly every token verified";
+
+/// See [`NO_FILTER`].
+pub const OTHER_REPEATED: &str = "the other build, one token";
+
+/// Another build of this filter, to see what a change does.
+pub const OTHER: Arm = arm(OTHER_REPEATED, Filter::Other, Tokens::Repeated);
 
 /// Whole requests, through Envoy to an upstream.
 pub const ARMS: [Arm; 9] = [

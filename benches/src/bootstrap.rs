@@ -29,6 +29,8 @@ pub struct Built {
     pub filter_config: PathBuf,
     /// Our filter.
     pub filter: PathBuf,
+    /// Another build of our filter.
+    pub other: Option<PathBuf>,
     /// The no-op filter.
     pub noop: PathBuf,
 }
@@ -55,7 +57,9 @@ pub fn render(
     copies: usize,
 ) -> Result<Value, BenchError> {
     let chained = copies > 1;
-    let mut bootstrap = rendered(built, &document(provider, filter, chained), listen, admin, destination)?;
+    let module = built.other.as_ref().filter(|_| filter == Filter::Other).unwrap_or(&built.filter);
+    let document = document(provider, filter, chained);
+    let mut bootstrap = rendered(built, module, &document, listen, admin, destination)?;
     let missing = |what: &str| BenchError::Bootstrap(what.to_owned());
     let manager = bootstrap
         .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config")
@@ -69,7 +73,7 @@ pub fn render(
     let ours = filters.pop().ok_or_else(|| missing("filter"))?;
     let chosen = match filter {
         Filter::None => None,
-        Filter::Ours { .. } => Some(ours),
+        Filter::Ours { .. } | Filter::Other => Some(ours),
         Filter::NoOp => Some(noop(ours, &built.noop)),
         Filter::JwtAuthn(cache) => Some(jwt_authn(provider, cache.config(), chained)),
     };
@@ -137,6 +141,7 @@ fn document(provider: &Provider, filter: Filter, chained: bool) -> Value {
 
 fn rendered(
     built: &Built,
+    module: &Path,
     document: &Value,
     listen: SocketAddr,
     admin: SocketAddr,
@@ -155,7 +160,7 @@ fn rendered(
             .args(["render", "envoy", "--config"])
             .arg(&config)
             .arg("--wasm")
-            .arg(&built.filter)
+            .arg(module)
             .args(["--listen", &listen.to_string(), "--admin", &admin.to_string()])
             .args(["--backend", &format!("http://{backend}")]),
     )?;

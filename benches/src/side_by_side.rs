@@ -1,8 +1,8 @@
 //! The whole comparison.
 
 use crate::arm::{
-    ARMS, CHAINED, JWT_AUTHN_DEFAULT_LIVE, JWT_AUTHN_LARGE, JWT_AUTHN_LARGE_LIVE, JWT_AUTHN_OFF, NO_FILTER,
-    OURS_LIVE, OURS_REPEATED, OURS_VERIFYING,
+    ARMS, Arm, CHAINED, JWT_AUTHN_DEFAULT_LIVE, JWT_AUTHN_LARGE, JWT_AUTHN_LARGE_LIVE, JWT_AUTHN_OFF,
+    NO_FILTER, OTHER, OTHER_REPEATED, OURS_LIVE, OURS_REPEATED, OURS_VERIFYING,
 };
 use crate::bootstrap::{Built, Destination};
 use crate::error::BenchError;
@@ -75,7 +75,7 @@ pub struct Comparison {
 }
 
 /// What whole requests are asked.
-const QUESTIONS: [(&str, &str); 7] = [
+const QUESTIONS: [(&str, &str); 8] = [
     (OURS_REPEATED, NO_FILTER),
     (OURS_REPEATED, JWT_AUTHN_LARGE),
     (OURS_REPEATED, JWT_AUTHN_OFF),
@@ -83,10 +83,12 @@ const QUESTIONS: [(&str, &str); 7] = [
     (OURS_LIVE, JWT_AUTHN_DEFAULT_LIVE),
     (OURS_VERIFYING, JWT_AUTHN_OFF),
     (OURS_VERIFYING, JWT_AUTHN_DEFAULT_LIVE),
+    (OURS_REPEATED, OTHER_REPEATED),
 ];
 
 /// What filters alone are asked.
-const ADDED_QUESTIONS: [(&str, &str); 2] = [(OURS_REPEATED, JWT_AUTHN_LARGE), (OURS_REPEATED, JWT_AUTHN_OFF)];
+const ADDED_QUESTIONS: [(&str, &str); 3] =
+    [(OURS_REPEATED, JWT_AUTHN_LARGE), (OURS_REPEATED, JWT_AUTHN_OFF), (OURS_REPEATED, OTHER_REPEATED)];
 
 /// Measures everything.
 ///
@@ -95,13 +97,15 @@ const ADDED_QUESTIONS: [(&str, &str); 2] = [(OURS_REPEATED, JWT_AUTHN_LARGE), (O
 pub async fn run(built: Built, options: Options) -> Result<Findings, BenchError> {
     let versions = Versions::read()?;
     let (module, noop) = (module::read(&built.filter)?, module::read(&built.noop)?);
+    let other = built.other.is_some().then_some(OTHER);
+    let with_other = |arms: &[Arm]| arms.iter().copied().chain(other).collect::<Vec<_>>();
     progress("starting the provider and the upstream ...");
     let testbed = Testbed::start(built, options.cores).await?;
     progress("start-up and memory ...");
     let startup = startup::run(&testbed, options.starts).await?;
     progress("whole requests ...");
     let destination = if options.direct { Destination::DirectResponse } else { testbed.upstream() };
-    let contenders = testbed.contenders(&ARMS, destination, 1).await?;
+    let contenders = testbed.contenders(&with_other(&ARMS), destination, 1).await?;
     let mut requests = Measurement::default();
     while requests.wants_another(options.attempts) {
         let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;
@@ -109,7 +113,7 @@ pub async fn run(built: Built, options: Options) -> Result<Findings, BenchError>
     }
     drop(contenders);
     progress("filters alone ...");
-    let contenders = testbed.contenders(&CHAINED, Destination::DirectResponse, COPIES).await?;
+    let contenders = testbed.contenders(&with_other(&CHAINED), Destination::DirectResponse, COPIES).await?;
     let mut added = Measurement::default();
     while added.wants_another(options.attempts) {
         let samples = rounds::run(&contenders, &testbed.load, Generator::H2load, options.extent).await?;

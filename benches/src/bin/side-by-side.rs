@@ -17,6 +17,9 @@ struct Cli {
     /// Our filter.
     #[arg(long)]
     filter: PathBuf,
+    /// Another build of it, measured too: shows what a change does.
+    #[arg(long)]
+    other: Option<PathBuf>,
     /// The filter that does nothing.
     #[arg(long)]
     noop: PathBuf,
@@ -73,7 +76,8 @@ async fn run(cli: Cli) -> Result<(), BenchError> {
         cores: Cores { envoy: cli.envoy_core, load: cli.load_core },
         direct: cli.direct,
     };
-    let built = Built { filter_config: cli.filter_config, filter: cli.filter, noop: cli.noop };
+    let built =
+        Built { filter_config: cli.filter_config, filter: cli.filter, other: cli.other, noop: cli.noop };
     let page = report::page(&side_by_side::run(built, options).await?);
     print!("{page}");
     if let Some(file) = cli.write {
