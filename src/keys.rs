@@ -93,7 +93,7 @@ pub enum RefreshCause {
 /// A refresh under way. Dropped unfinished, it is forgotten after a minute, or by [`ProviderKeys::abandon`] at once.
 #[derive(Debug)]
 pub struct Refresh {
-    stage: FetchRequest,
+    stage: Box<FetchRequest>,
     /// When the current fetch went out.
     requested_at: UnixTime,
     discovered: Option<Url>,
@@ -101,7 +101,7 @@ pub struct Refresh {
 
 impl Refresh {
     /// What to fetch now.
-    pub const fn request(&self) -> &FetchRequest {
+    pub fn request(&self) -> &FetchRequest {
         &self.stage
     }
 }
@@ -252,7 +252,7 @@ impl ProviderKeys {
             Some(url) => discovery::jwk_set_request(self.number, url),
             None => discovery::metadata_request(self.number, provider, Document::OpenidConfiguration),
         };
-        Some(Refresh { stage, requested_at: now, discovered: None })
+        Some(Refresh { stage: Box::new(stage), requested_at: now, discovered: None })
     }
 
     /// Takes the result of a refresh's fetch.
@@ -360,7 +360,7 @@ impl ProviderKeys {
                     None,
                 ),
             };
-        Ok(Advance::Next(Refresh { stage, requested_at: now, discovered }))
+        Ok(Advance::Next(Refresh { stage: Box::new(stage), requested_at: now, discovered }))
     }
 
     fn install(

@@ -92,14 +92,14 @@ struct Waiting {
 }
 
 impl Errand {
-    const fn request(&self) -> &FetchRequest {
+    fn request(&self) -> &FetchRequest {
         match self {
             Self::Refresh(refresh) => refresh.request(),
             Self::Introspection(introspection) => introspection.request(),
         }
     }
 
-    const fn awaited(&self) -> Awaited {
+    fn awaited(&self) -> Awaited {
         match self {
             Self::Refresh(refresh) => Awaited::Keys(refresh.request().provider),
             Self::Introspection(introspection) => {
@@ -110,7 +110,7 @@ impl Errand {
 }
 
 impl Waiting {
-    const fn awaited(&self) -> Awaited {
+    fn awaited(&self) -> Awaited {
         awaited(&self.pending)
     }
 }

@@ -19,11 +19,14 @@ use crate::gateway::{Gateway, document, tuning};
 /// An introspection endpoint that knows one token, and remembers what it was asked.
 struct Endpoint {
     url: String,
-    asked: Arc<Mutex<Vec<(Option<String>, String)>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
     gate: watch::Sender<bool>,
 }
 
-type Shared = (Arc<Mutex<Vec<(Option<String>, String)>>>, watch::Receiver<bool>);
+/// `Authorization`, and the form.
+type Asked = (Option<String>, String);
+
+type Shared = (Arc<Mutex<Vec<Asked>>>, watch::Receiver<bool>);
 
 impl Endpoint {
     async fn start() -> Self {
@@ -40,7 +43,7 @@ impl Endpoint {
         json!({"name": "p", "issuerUrl": self.url, "audience": "registry-api", "introspectionUrl": format!("{}/introspect", self.url)})
     }
 
-    fn asked(&self) -> Vec<(Option<String>, String)> {
+    fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }
