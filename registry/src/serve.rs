@@ -92,7 +92,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let protection = match mode {
         AuthMode::Anonymous => Protection::Anonymous,
         AuthMode::Oauth => protect(policy, directory, &metrics).map_err(|error| match error {
-            auth::StartError::Files(errors) => unsound(errors.into_iter().map(ConfigError::from).collect()),
+            auth::StartError::Files(errors) => unsound(errors),
             error => ServeError::Auth(error),
         })?,
     };
@@ -160,7 +160,7 @@ fn load_policy(text: &str, overrides: &Overrides) -> Result<Policy, Vec<ConfigEr
     }
     let insecure_http = std::env::var(Environment::INSECURE_HTTP).is_ok_and(|value| value == "true");
     let loaded = Policy::from_document(&document, &Environment { insecure_http })
-        .map_err(|errors| errors.iter().cloned().map(ConfigError::from).collect::<Vec<_>>())?;
+        .map_err(|errors| errors.iter().cloned().collect::<Vec<_>>())?;
     for warning in loaded.warnings {
         tracing::warn!("{warning}");
     }

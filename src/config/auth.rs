@@ -173,8 +173,7 @@ fn read_introspection_cache(oauth: &Object<'_>, context: &mut Context) -> Option
         return Some(default);
     };
     let cache = node.object(&["ttl", "negativeTtl", "size"], context)?;
-    // Whoever asked, and everybody who waited with them, reads the answer from the cache.
-    let life = Duration::from_secs(1)..=Duration::from_secs(3600);
+    let life = Duration::ZERO..=Duration::from_secs(3600);
     let ttl = optional(cache.get("ttl"), |node| node.duration(life.clone(), context));
     let negative_ttl = optional(cache.get("negativeTtl"), |node| node.duration(life, context));
     let size = optional(cache.get("size"), |node| usize::try_from(node.integer(CACHE_SIZE, context)?).ok());

@@ -5,7 +5,7 @@ use std::fmt;
 /// One error of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where: `auth.oauth.providers[1].issuerUrl`, or `line 3, column 5` of a text that could not be parsed.
+    /// Where: `auth.oauth.providers[1].issuerUrl`, empty for the document as a whole, or `line 3, column 5` of a text that could not be parsed.
     pub path: String,
     /// What is there; never a secret, never a URL's user info or query. `None` where nothing is, or where it is not shown.
     pub value: Option<String>,
@@ -17,10 +17,8 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        write!(f, "expected {}", self.expected)?;
+        let place = if self.path.is_empty() { "document" } else { &self.path };
+        write!(f, "{place}: expected {}", self.expected)?;
         if let Some(value) = &self.value {
             write!(f, ", found {value}")?;
         }

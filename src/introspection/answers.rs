@@ -2,6 +2,7 @@
 //! side holds at most the configured number. Keys are digests of the whole token; the token itself is not kept.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lru::LruCache;
 
@@ -11,6 +12,9 @@ use crate::identity::Identity;
 use crate::policy::IntrospectionCachePolicy;
 use crate::rejection::Cause;
 use crate::time::UnixTime;
+
+/// Whoever asked, and everybody who waited with them, reads the answer from here: it lives at least so long.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// An answer that is still fresh.
 #[derive(Clone, Debug)]
@@ -70,14 +74,14 @@ impl Answers {
         match answer {
             Answer::Active(identity, validity) => {
                 sides.refused.pop(&key);
-                sides.active.put(key, (identity, validity, now.plus(self.policy.ttl)));
+                sides.active.put(key, (identity, validity, now.plus(self.policy.ttl.max(SHORTEST))));
                 while sides.active.len() > size {
                     sides.active.pop_lru();
                 }
             }
             Answer::Refused(cause) => {
                 sides.active.pop(&key);
-                sides.refused.put(key, (cause, now.plus(self.policy.negative_ttl)));
+                sides.refused.put(key, (cause, now.plus(self.policy.negative_ttl.max(SHORTEST))));
                 while sides.refused.len() > size {
                     sides.refused.pop_lru();
                 }
@@ -97,8 +101,6 @@ fn key(provider: usize, token: Digest) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::Map;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
