@@ -227,7 +227,7 @@ fn all_errors_of_a_document_are_told_at_once() {
     let text = stderr(&output);
     for part in [
         "config.yaml: adress: expected one of `auth`, `address`",
-        "did you mean `address`?",
+        "did you mean address?",
         "config.yaml: auth.mode: expected `oauth` or `anonymous`, found \"open\"",
         "config.yaml: --address: expected `:PORT`",
     ] {
