@@ -16,6 +16,7 @@ pub mod decision;
 pub mod discovery;
 pub mod fetch;
 pub mod header;
+pub mod header_map;
 pub mod identity;
 pub mod introspection;
 pub mod json;

@@ -5,6 +5,7 @@ use proxy_wasm::types::Status;
 
 use super::host::{self, Buffer, Headers};
 use crate::fetch::{FetchError, FetchRequest, FetchResponse, FetchResult};
+use crate::header_map;
 use crate::policy::FilterPolicy;
 use crate::upstream;
 
@@ -76,7 +77,7 @@ fn read(request: &FetchRequest, headers: usize, body_size: usize) -> Result<Fetc
     }
     let unreadable = |_| FetchError::Unreachable("the proxy did not hand the response over".to_owned());
     let map = host::header_pairs(Headers::CalloutResponse).map_err(unreadable)?;
-    let pairs = host::pairs(&map).unwrap_or_default();
+    let pairs = header_map::pairs(&map).unwrap_or_default();
     let value = |name: &str| {
         pairs
             .iter()

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use proxy_wasm::traits::RootContext;
 
 use super::root::Root;
+use crate::header_map;
 use crate::time::UnixTime;
 
 proxy_wasm::main! {{
@@ -153,7 +154,7 @@ pub(super) fn buffer(buffer: Buffer, length: usize) -> Result<Vec<u8>, Status> {
     fetch(|data, size| unsafe { proxy_get_buffer_bytes(buffer as u32, 0, length, data, size) })
 }
 
-/// All headers of a map, serialized; [`pairs`] reads them.
+/// All headers of a map, serialized; [`header_map::pairs`] reads them.
 pub(super) fn header_pairs(map: Headers) -> Result<Vec<u8>, Status> {
     // SAFETY: the out-parameters are valid for the call.
     fetch(|data, size| unsafe { proxy_get_header_map_pairs(map as u32, data, size) })
@@ -209,7 +210,7 @@ pub(super) fn set_effective_context(context_id: u32) -> Result<(), Status> {
 
 /// Ends the current request with a response of ours.
 pub(super) fn send_local_response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Status> {
-    let headers = serialize(headers);
+    let headers = header_map::serialize(headers);
     let body_start = if body.is_empty() { null() } else { body.as_ptr() };
     // SAFETY: headers and body outlive the call; no details are given.
     check(unsafe {
@@ -252,50 +253,6 @@ pub(super) fn increment_metric(id: u32, offset: u64) -> Result<(), Status> {
 pub(super) fn record_metric(id: u32, value: u64) -> Result<(), Status> {
     // SAFETY: no pointers.
     check(unsafe { proxy_record_metric(id, value) })
-}
-
-/// Reads the pairs of a serialized header map: their number, the lengths of each, then names and values each with a NUL (proxy-wasm ABI 0.2.1).
-/// `None`: it is not one.
-pub(super) fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
-    if bytes.is_empty() {
-        return Some(Vec::new());
-    }
-    let (count, rest) = take_u32(bytes)?;
-    let (mut lengths, mut data) = rest.split_at_checked(count.checked_mul(8)?)?;
-    let mut pairs = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (name_length, after_name) = take_u32(lengths)?;
-        let (value_length, after_value) = take_u32(after_name)?;
-        let (name, after) = data.split_at_checked(name_length)?;
-        let (value, after) = after.get(1..)?.split_at_checked(value_length)?;
-        pairs.push((name, value));
-        lengths = after_value;
-        data = after.get(1..)?;
-    }
-    Some(pairs)
-}
-
-fn take_u32(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (word, rest) = bytes.split_first_chunk::<4>()?;
-    Some((usize::try_from(u32::from_le_bytes(*word)).ok()?, rest))
-}
-
-/// The reverse of [`pairs`]. Values are printable ASCII by then: hosts emit line breaks raw.
-fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let word = |length: usize| u32::try_from(length).unwrap_or(0).to_le_bytes();
-    let mut bytes = Vec::with_capacity(
-        4 + pairs.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>(),
-    );
-    bytes.extend_from_slice(&word(pairs.len()));
-    for (name, value) in pairs {
-        bytes.extend_from_slice(&word(name.len()));
-        bytes.extend_from_slice(&word(value.len()));
-    }
-    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend(text.bytes().map(|byte| if matches!(byte, b' '..=b'~') { byte } else { b'?' }));
-        bytes.push(0);
-    }
-    bytes
 }
 
 static LOGGER: Logger = Logger;

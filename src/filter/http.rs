@@ -8,6 +8,7 @@ use proxy_wasm::types::Action;
 
 use super::host::{self, Headers};
 use super::worker::{Phase, Worker, remove_headers, respond, unavailable};
+use crate::header_map;
 use crate::request::RequestHead;
 
 /// A request's context. Its unfinished work is the worker's, under this context's number, until the context goes.
@@ -28,7 +29,7 @@ impl Request {
         let Ok(map) = host::header_pairs(Headers::Request) else {
             return respond(&unavailable(), &self.phase);
         };
-        let Some(pairs) = host::pairs(&map) else { return respond(&unavailable(), &self.phase) };
+        let Some(pairs) = header_map::pairs(&map) else { return respond(&unavailable(), &self.phase) };
         let pseudo = |name: &[u8]| pairs.iter().find(|(found, _)| *found == name).map(|(_, value)| *value);
         let head = RequestHead {
             method: pseudo(b":method").unwrap_or_default(),
@@ -76,7 +77,7 @@ impl HttpContext for Request {
         let Some(worker) = &self.worker else { return Action::Pause };
         let Ok(map) = host::header_pairs(Headers::RequestTrailers) else { return self.action() };
         let reserved = |(name, _): &(&[u8], &[u8])| worker.authenticator().is_reserved(name);
-        let names = host::pairs(&map)
+        let names = header_map::pairs(&map)
             .unwrap_or_default()
             .into_iter()
             .filter(reserved)
