@@ -132,6 +132,7 @@ fn of_one_copy(samples: Vec<Samples>) -> Vec<Samples> {
         let copies = COPIES as f64;
         samples.cpu =
             samples.cpu.iter().zip(&base.cpu).map(|(with, without)| (with - without) / copies).collect();
+        samples.best = (samples.best - base.best) / copies;
         samples
     };
     samples.into_iter().filter(|samples| samples.arm != NO_FILTER).map(added).collect()
@@ -163,7 +164,9 @@ impl Measurement {
 
 fn compare(samples: &[Samples], arm: &'static str, to: &'static str) -> Option<Comparison> {
     let find = |name: &str| samples.iter().find(|samples| samples.arm == name);
-    let ratio = Ratio::of(&find(arm)?.cpu, &find(to)?.cpu)?;
+    let (numerator, denominator) = (find(arm)?, find(to)?);
+    let minima = numerator.best / denominator.best;
+    let ratio = Ratio::of(&numerator.cpu, &denominator.cpu, minima)?;
     Some(Comparison { arm, to, ratio })
 }
 
