@@ -53,15 +53,14 @@ fn in_short(findings: &Findings) -> String {
     let rows = [("whole request", &findings.requests), ("added by the filter alone", &findings.added)];
     for (what, measurement) in rows {
         for comparison in &measurement.ratios {
-            let Ratio { median, lower, upper, minima } = comparison.ratio;
-            let noisy = if comparison.ratio.is_noisy() { ", noisy" } else { "" };
-            row(
-                &mut text,
-                format_args!(
-                    "{what}: {} | {} | {median:.2}{noisy} | {lower:.2}–{upper:.2} | {minima:.2}",
-                    comparison.arm, comparison.to
-                ),
-            );
+            let figures = match comparison.ratio {
+                Some(ratio) => {
+                    let Ratio { lower, upper, minima, .. } = ratio;
+                    format!("{} | {lower:.2}–{upper:.2} | {minima:.2}", shown(Some(ratio)))
+                }
+                None => "lost in noise | – | –".to_owned(),
+            };
+            row(&mut text, format_args!("{what}: {} | {} | {figures}", comparison.arm, comparison.to));
         }
     }
     text
@@ -196,7 +195,7 @@ fn shown(ratio: Option<Ratio>) -> String {
     match ratio {
         Some(ratio) if ratio.is_noisy() => format!("{:.2}, noisy", ratio.median),
         Some(ratio) => format!("{:.2}", ratio.median),
-        None => "–".to_owned(),
+        None => "lost in noise".to_owned(),
     }
 }
 
