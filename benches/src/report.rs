@@ -159,7 +159,7 @@ fn method(findings: &Findings) -> String {
          chain. Load and upstream (another Envoy, which answers by itself) are on another core.\n\
          - `jwt_authn` checks signature, issuer, audience and expiry, and removes the token. This filter does more: it also sets identity headers, removes forged ones, \
          and decides on paths and scopes.\n\
-         - A chain of copies keeps its code in the processor's caches, so that table is less than what a first and only filter costs; the table of whole requests has that.\n\
+         - One of many copies costs less than a first and only filter; what that costs is *over no filter* in the table of whole requests.\n\
          - CPU is `/proc/PID/task/*/schedstat` of all of Envoy's threads, in nanoseconds. Requests are Envoy's own count, and the run fails unless every answer is 2xx and every copy of a filter has counted every token.\n\
          - {rounds} rounds of {seconds} s for each arm, after a warm-up in which each live token was seen twice; the order is reversed in each round. A ratio is taken within \
          each round. *Of minima* is the ratio of both arms' best rounds.\n\
