@@ -207,7 +207,14 @@ fn jwt_authn(provider: &Provider, cache: Option<Value>, chained: bool) -> Value 
 }
 
 fn identity_removal() -> Value {
-    let mutations: Vec<Value> = IDENTITY_HEADERS.iter().map(|name| json!({ "remove": name })).collect();
+    // Set first, so that chains without a filter that sets them have as much to remove.
+    let set = |name: &&str| {
+        let header = json!({ "key": name, "value": "3f2b7c1e-52f7-4f6f-8f44" });
+        json!({ "append": { "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" } })
+    };
+    let sets = IDENTITY_HEADERS.iter().map(set);
+    let removals = IDENTITY_HEADERS.iter().map(|name| json!({ "remove": name }));
+    let mutations: Vec<Value> = sets.chain(removals).collect();
     json!({
         "name": "envoy.filters.http.header_mutation",
         "typed_config": {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::arm::{Filter, Tokens};
 use crate::error::{BenchError, Doing};
 use crate::load::{Load, Order};
+use crate::statistics::minimum;
 use crate::testbed::{Contender, progress};
 
 /// How arms are put under load.
@@ -32,6 +33,8 @@ pub struct Samples {
     pub arm: &'static str,
     /// CPU time of all of Envoy for a request, in microseconds, one figure a round.
     pub cpu: Vec<f64>,
+    /// Their minimum; of differences, the difference of the minima, since the least of them is that with the worst round subtracted.
+    pub best: f64,
     /// Requests in all rounds.
     pub requests: u64,
     /// Which part of the tokens was recognised, not verified; `None` where the filter counts none.
@@ -79,6 +82,7 @@ pub async fn run(
     let new = |contender: &Contender| Samples {
         arm: contender.arm.name,
         cpu: Vec::new(),
+        best: 0.0,
         requests: 0,
         recognised: None,
     };
@@ -101,6 +105,7 @@ pub async fn run(
         let since = looked(contender).await.since(before);
         since.check(contender, samples.requests)?;
         samples.recognised = since.recognised_part();
+        samples.best = minimum(&samples.cpu);
     }
     Ok(samples)
 }

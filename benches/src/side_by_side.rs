@@ -70,8 +70,8 @@ pub struct Comparison {
     pub arm: &'static str,
     /// The denominator.
     pub to: &'static str,
-    /// In CPU time.
-    pub ratio: Ratio,
+    /// In CPU time; `None` where the denominator is lost in the noise.
+    pub ratio: Option<Ratio>,
 }
 
 /// What whole requests are asked.
@@ -132,6 +132,7 @@ fn of_one_copy(samples: Vec<Samples>) -> Vec<Samples> {
         let copies = COPIES as f64;
         samples.cpu =
             samples.cpu.iter().zip(&base.cpu).map(|(with, without)| (with - without) / copies).collect();
+        samples.best = (samples.best - base.best) / copies;
         samples
     };
     samples.into_iter().filter(|samples| samples.arm != NO_FILTER).map(added).collect()
@@ -140,7 +141,7 @@ fn of_one_copy(samples: Vec<Samples>) -> Vec<Samples> {
 impl Measurement {
     /// Ratios that cannot be trusted.
     pub fn noisy(&self) -> usize {
-        self.ratios.iter().filter(|comparison| comparison.ratio.is_noisy()).count()
+        self.ratios.iter().filter(|comparison| comparison.ratio.is_none_or(|ratio| ratio.is_noisy())).count()
     }
 
     fn wants_another(&self, attempts: u32) -> bool {
@@ -163,11 +164,12 @@ impl Measurement {
 
 fn compare(samples: &[Samples], arm: &'static str, to: &'static str) -> Option<Comparison> {
     let find = |name: &str| samples.iter().find(|samples| samples.arm == name);
-    let ratio = Ratio::of(&find(arm)?.cpu, &find(to)?.cpu)?;
+    let (numerator, denominator) = (find(arm)?, find(to)?);
+    let ratio = Ratio::of(&numerator.cpu, &denominator.cpu, numerator.best / denominator.best);
     Some(Comparison { arm, to, ratio })
 }
 
-/// The ratio of two arms, where both were measured.
+/// The ratio of two arms; `None` where one was not measured, or the denominator is lost in the noise.
 pub fn ratio(samples: &[Samples], arm: &'static str, to: &'static str) -> Option<Ratio> {
-    compare(samples, arm, to).map(|comparison| comparison.ratio)
+    compare(samples, arm, to)?.ratio
 }

@@ -20,13 +20,12 @@ const MAX_DISAGREEMENT: f64 = 0.15;
 const MAX_SPREAD: f64 = 0.30;
 
 impl Ratio {
-    /// `None` without rounds, or where a denominator is not above zero.
-    pub fn of(numerators: &[f64], denominators: &[f64]) -> Option<Self> {
+    /// `minima` is the ratio of the best values, which a caller knows to take. `None` without rounds, or where a denominator is not above zero.
+    pub fn of(numerators: &[f64], denominators: &[f64], minima: f64) -> Option<Self> {
         if denominators.iter().any(|value| *value <= 0.0) {
             return None;
         }
         let ratios: Vec<f64> = numerators.iter().zip(denominators).map(|(a, b)| a / b).collect();
-        let minima = minimum(numerators)? / minimum(denominators)?;
         Some(Self {
             median: quantile(&ratios, 0.5)?,
             lower: quantile(&ratios, 0.25)?,
@@ -49,8 +48,9 @@ pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5).unwrap_or_default()
 }
 
-fn minimum(values: &[f64]) -> Option<f64> {
-    values.iter().copied().reduce(f64::min)
+/// The smallest value; zero of nothing.
+pub fn minimum(values: &[f64]) -> f64 {
+    values.iter().copied().reduce(f64::min).unwrap_or_default()
 }
 
 /// Between two values, linear.
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_slow_round_slows_both_sides_and_leaves_the_ratio() {
-        let ratio = Ratio::of(&[2.0, 20.0, 2.0], &[1.0, 10.0, 1.0]).unwrap();
+        let ratio = Ratio::of(&[2.0, 20.0, 2.0], &[1.0, 10.0, 1.0], 2.0).unwrap();
         assert_eq!(ratio, Ratio { median: 2.0, lower: 2.0, upper: 2.0, minima: 2.0 });
         assert!(!ratio.is_noisy());
     }
@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn no_ratio_without_a_denominator() {
-        assert_eq!(Ratio::of(&[1.0], &[0.0]), None);
-        assert_eq!(Ratio::of(&[1.0], &[-1.0]), None);
-        assert_eq!(Ratio::of(&[], &[]), None);
+        assert_eq!(Ratio::of(&[1.0], &[0.0], 1.0), None);
+        assert_eq!(Ratio::of(&[1.0], &[-1.0], 1.0), None);
+        assert_eq!(Ratio::of(&[], &[], 1.0), None);
     }
 }

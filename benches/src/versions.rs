@@ -31,7 +31,13 @@ impl Versions {
     pub fn read() -> Result<Self, BenchError> {
         let root = project::root();
         let line = |command: &mut Command| -> Result<String, BenchError> {
-            Ok(output(command.current_dir(&root))?.lines().next().unwrap_or_default().trim().to_owned())
+            Ok(output(command.current_dir(&root))?
+                .trim()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned())
         };
         let revision = line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]))?;
         let changes = output(Command::new("git").current_dir(&root).args([
