@@ -54,6 +54,10 @@ pub(super) struct Worker {
     /// One came.
     ticked: Cell<bool>,
     requests: Cell<u32>,
+    /// A request came here.
+    serves: Cell<bool>,
+    /// A refresh failed before one did.
+    leaves_refreshes: Cell<bool>,
     /// Whether this is Envoy; unknown until a request has to wait.
     can_resume_others: Cell<Option<bool>>,
 }
@@ -92,6 +96,8 @@ impl Worker {
             has_ticks,
             ticked: Cell::new(false),
             requests: Cell::new(0),
+            serves: Cell::new(false),
+            leaves_refreshes: Cell::new(false),
             can_resume_others: Cell::new(None),
         }
     }
@@ -117,6 +123,7 @@ impl Worker {
 
     /// Counts a request, where no tick tells the metrics.
     pub(super) fn count_request(&self) {
+        self.serves.set(true);
         if self.ticked.get() {
             return;
         }
@@ -131,10 +138,24 @@ impl Worker {
         let Some(Flight { owner, refresh }) = self.flights.borrow_mut().remove(&token) else { return false };
         let result = callout::response(refresh.request(), headers, body_size);
         let provider = refresh.request().provider;
-        if self.advance(owner, refresh, result) {
+        if self.is_out_of_place(&result) {
+            self.leaves_refreshes.set(true);
+            self.authenticator.abandon_refresh(provider);
+            self.release(provider);
+        } else if self.advance(owner, refresh, result) {
             self.wake(provider, owner);
         }
         true
+    }
+
+    /// Envoy's main thread has a worker, too, that ticks and serves nothing. Upstreams behind an internal listener cannot be reached from there: that
+    /// says nothing about the provider, and must not hold the others back. A worker nobody needs yet leaves refreshes to them.
+    fn is_out_of_place(&self, result: &FetchResult) -> bool {
+        let is_unreachable = match result {
+            FetchResult::Response(response) => response.status == 503,
+            FetchResult::Failed(_) => true,
+        };
+        is_unreachable && !self.serves.get()
     }
 
     /// A request's context is gone, with its callouts.
@@ -163,7 +184,9 @@ impl Worker {
                 self.wake(provider, root);
             }
         }
-        self.refresh_due(root, now);
+        if self.serves.get() || !self.leaves_refreshes.get() {
+            self.refresh_due(root, now);
+        }
         self.tend_waiting(root, now);
         if flush {
             self.publisher.flush(&self.authenticator, now);
