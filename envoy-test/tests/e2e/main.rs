@@ -6,3 +6,4 @@ mod envoy_behaviour;
 mod envoy_cases;
 mod harness;
 mod keys;
+mod transports;
