@@ -31,8 +31,8 @@ async fn none_is_rendered_dumped_or_logged() {
         "authTokenFile": world.path("token"),
     });
     let mut options = GatewayOptions::default();
-    options.envoy.log_level = "info".to_owned();
-    options.envoy.component_log_level = "wasm:trace,lua:trace,secret:trace,rbac:trace".to_owned();
+    options.envoy.log_level = "trace".to_owned();
+    options.envoy.component_log_level = "wasm:trace".to_owned();
     let (gateway, probe) = world.gateway_with(&[world.entry(REALM, &client)], options, |_| {}).await;
     gateway.wait_for_status(&world.request(REALM), 200).await;
     let ask = async |token: &str, secret: &str| {
