@@ -3,10 +3,13 @@
 //! The core judges addresses; resolving names is the shells' business. A shell that resolves connects to the very address it asked
 //! [`AddressRule::permits`] about. Without a resolver, [`AddressRule::permits_url`] still refuses literals and the names of the local host.
 
+mod block;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::url::{Host, Url};
+pub use block::{AddressBlock, AddressBlocks};
 
 /// Where a provider's requests may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -118,53 +121,23 @@ impl fmt::Display for AddressError {
 impl std::error::Error for AddressError {}
 
 fn of_ipv4(address: Ipv4Addr) -> AddressKind {
-    match address.octets() {
-        [0, 0, 0, 0] => AddressKind::Unspecified,
-        [127, ..] => AddressKind::Loopback,
-        // Alibaba's and Azure's.
-        [100, 100, 100, 200] | [168, 63, 129, 16] => AddressKind::Metadata,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => AddressKind::Private,
-        [169, 254, ..] => AddressKind::LinkLocal,
-        [224..=239, ..] => AddressKind::Multicast,
-        [0, ..]
-        | [192, 0, 0 | 2, _]
-        | [192, 88, 99, _]
-        | [198, 18 | 19, ..]
-        | [198, 51, 100, _]
-        | [203, 0, 113, _]
-        | [240..=255, ..] => AddressKind::Reserved,
-        _ => AddressKind::Public,
-    }
+    block::kind(block::SPECIAL_IPV4, IpAddr::V4(address)).unwrap_or(AddressKind::Public)
 }
 
 fn of_ipv6(address: Ipv6Addr) -> AddressKind {
     match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0] => AddressKind::Unspecified,
-        [0, 0, 0, 0, 0, 0, 0, 1] => AddressKind::Loopback,
-        // RFC 4291 §2.5.5.2 (mapped) and RFC 6052 §2.1 (NAT64).
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             of_ipv4(embedded(high, low))
         }
-        // RFC 3056 §2 (6to4).
         [0x2002, high, low, ..] => of_ipv4(embedded(high, low)),
-        // RFC 4380 §4 (Teredo): the server, and the client inverted. What either of them may not be, the whole may not.
+        // The server, and the client inverted. What either of them may not be, the whole may not.
         [0x2001, 0, server_high, server_low, _, _, high, low] => {
             match of_ipv4(embedded(server_high, server_low)) {
                 AddressKind::Public => of_ipv4(embedded(!high, !low)),
                 kind => kind,
             }
         }
-        // Amazon's and Google's.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254] => AddressKind::Metadata,
-        [0xfc00..=0xfdff, ..] => AddressKind::Private,
-        [0xfe80..=0xfebf, ..] => AddressKind::LinkLocal,
-        [0xff00..=0xffff, ..] => AddressKind::Multicast,
-        // Protocol assignments (RFC 2928), documentation (RFC 3849, RFC 9637).
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => AddressKind::Reserved,
-        [0x2000..=0x3fff, ..] => AddressKind::Public,
-        // IPv4-compatible ::/96, local NAT64 64:ff9b:1::/48 (its embedding depends on a network's own prefix), discard 100::/64,
-        // site-local fec0::/10, and whatever is not assigned (RFC 4291 §2.4).
-        _ => AddressKind::Reserved,
+        _ => block::kind(block::SPECIAL_IPV6, IpAddr::V6(address)).unwrap_or(AddressKind::Reserved),
     }
 }
 

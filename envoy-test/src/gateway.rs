@@ -1,8 +1,10 @@
 //! The whole: an upstream, an Envoy in front of it with the bootstrap that `filter-config render envoy` makes of a document, and the built filter.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -25,8 +27,25 @@ pub struct GatewayOptions {
     pub render: Vec<String>,
     /// The document's `filter` object.
     pub filter: Option<Value>,
-    /// Changes the rendered bootstrap before Envoy reads it.
-    pub edit: Option<fn(String) -> String>,
+    /// What a test wants of Envoy that is not rendered.
+    pub edit: Option<BootstrapEdit>,
+}
+
+/// A change to a rendered bootstrap.
+#[derive(Clone)]
+pub struct BootstrapEdit(Arc<dyn Fn(&mut Value) + Send + Sync>);
+
+impl BootstrapEdit {
+    /// Changes the bootstrap in its place.
+    pub fn new(edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(edit))
+    }
+}
+
+impl fmt::Debug for BootstrapEdit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BootstrapEdit")
+    }
 }
 
 /// A running gateway. It ends when dropped.
@@ -36,7 +55,7 @@ pub struct Gateway {
     bootstrap: String,
     envoy: Envoy,
     upstream: Upstream,
-    _files: TempDir,
+    files: TempDir,
 }
 
 impl Gateway {
@@ -63,14 +82,23 @@ impl Gateway {
             .arg(project::filter_wasm())
             .args(["--listen", &listen.to_string(), "--admin", &admin.to_string()])
             .args(["--backend", &upstream.url()])
+            .arg("--sds-dir")
+            .arg(files.path().join("sds"))
             .args(&options.render);
         let output = render.output().expect("filter-config");
-        let rendered = String::from_utf8_lossy(&output.stdout).into_owned();
-        let bootstrap = options.edit.map_or_else(|| rendered.clone(), |edit| edit(rendered.clone()));
+        let bootstrap = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "filter-config: {}", String::from_utf8_lossy(&output.stderr));
-        let envoy = Envoy::start(&bootstrap, admin, &options.envoy).await;
+        let started = match &options.edit {
+            None => bootstrap.clone(),
+            Some(BootstrapEdit(edit)) => {
+                let mut edited: Value = serde_saphyr::from_str(&bootstrap).expect("YAML");
+                edit(&mut edited);
+                edited.to_string()
+            }
+        };
+        let envoy = Envoy::start(&started, admin, &options.envoy).await;
         let envoy = envoy.unwrap_or_else(|error| panic!("{error}"));
-        Self { listen, bootstrap, envoy, upstream, _files: files }
+        Self { listen, bootstrap, envoy, upstream, files }
     }
 
     /// Where clients connect.
@@ -81,6 +109,16 @@ impl Gateway {
     /// The rendered bootstrap.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// What was rendered beside it, all in one.
+    pub fn sds_files(&self) -> String {
+        let Ok(directory) = std::fs::read_dir(self.files.path().join("sds")) else {
+            return String::new();
+        };
+        directory
+            .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a rendered file"))
+            .collect()
     }
 
     /// Envoy.

@@ -13,6 +13,7 @@
 pub mod bootstrap;
 pub mod cases;
 pub mod client;
+pub mod dns;
 pub mod envoy;
 mod frames;
 pub mod gateway;

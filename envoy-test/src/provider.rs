@@ -1,6 +1,6 @@
 //! An identity provider: several realms under one listener, as Keycloak has them, with rotation, faults, counts and tokens of every kind.
 //!
-//! Issuers are `http://127.0.0.1:PORT/realms/{realm}`. Each realm publishes an OpenID configuration, RFC 8414 metadata and a JWK Set; the set always
+//! Issuers are `http://127.0.0.1:PORT/realms/{realm}`, or `https://NAME:PORT/realms/{realm}` with an [`Identity`]. Each realm publishes an OpenID configuration, RFC 8414 metadata and a JWK Set; the set always
 //! holds an encryption key and one of an unknown type among the signing keys.
 
 mod algorithm;
@@ -10,6 +10,7 @@ mod fault;
 mod key;
 mod realm;
 mod server;
+mod tls;
 mod token;
 
 use std::collections::BTreeMap;
@@ -25,17 +26,21 @@ pub use counts::{Count, LoggedRequest};
 pub use fault::{Document, Fault, Gate, GateKeeper};
 pub use key::SigningKey;
 pub use realm::RealmOptions;
+pub use tls::{Authority, Identity};
 pub use token::{Damage, TokenSpec, unix_time};
 
 use crate::server_thread::ServerThread;
 use counts::Ledger;
 use realm::Realm;
+use tls::Presented;
 
 /// A running provider. It ends when dropped.
 #[derive(Debug)]
 pub struct Provider {
     shared: Arc<Shared>,
     address: SocketAddr,
+    base: String,
+    presented: Option<Presented>,
     server: Option<ServerThread>,
 }
 
@@ -55,6 +60,7 @@ pub struct ProviderBuilder {
     realms: Vec<RealmOptions>,
     aliases: BTreeMap<String, String>,
     control: bool,
+    tls: Option<(String, Identity)>,
 }
 
 impl ProviderBuilder {
@@ -67,6 +73,12 @@ impl ProviderBuilder {
     /// Listens here instead of on a free port of 127.0.0.1.
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Speaks TLS, and calls itself `host` in its URLs, whatever the certificate says.
+    pub fn tls(mut self, host: &str, identity: Identity) -> Self {
+        self.tls = Some((host.to_owned(), identity));
         self
     }
 
@@ -89,7 +101,10 @@ impl ProviderBuilder {
     pub fn start(self) -> io::Result<Provider> {
         let listener = TcpListener::bind(self.address)?;
         let address = listener.local_addr()?;
-        let base = format!("http://{address}");
+        let base = match &self.tls {
+            Some((host, _)) => format!("https://{host}:{}", address.port()),
+            None => format!("http://{address}"),
+        };
         // RSA keys take their time; each realm gets a thread.
         let realms = std::thread::scope(|scope| {
             let threads: Vec<_> = self
@@ -101,7 +116,8 @@ impl ProviderBuilder {
         });
         let shared =
             Arc::new(Shared { realms, aliases: self.aliases, ledger: Ledger::new(), control: self.control });
-        let mut provider = Provider { shared, address, server: None };
+        let presented = self.tls.map(|(_, identity)| Presented::new(identity));
+        let mut provider = Provider { shared, address, base, presented, server: None };
         provider.listen(listener)?;
         Ok(provider)
     }
@@ -115,6 +131,7 @@ impl Provider {
             realms: Vec::new(),
             aliases: BTreeMap::new(),
             control: false,
+            tls: None,
         }
     }
 
@@ -123,9 +140,17 @@ impl Provider {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// `http://127.0.0.1:PORT`, or `https://NAME:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.base.clone()
+    }
+
+    /// Presents another certificate on connections from now on.
+    ///
+    /// # Panics
+    /// When it does not speak TLS.
+    pub fn present(&self, identity: Identity) {
+        self.presented.as_ref().expect("a provider that speaks TLS").replace(identity);
     }
 
     /// Refuses connections and breaks those there are, until [`Self::resume`].
@@ -242,9 +267,22 @@ impl Provider {
     }
 
     fn listen(&mut self, listener: TcpListener) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        self.server =
-            Some(ServerThread::start(listener, move |stream| server::serve(Arc::clone(&shared), stream))?);
+        let (shared, presented) = (Arc::clone(&self.shared), self.presented.clone());
+        let serve = move |stream| {
+            let (shared, presented) = (Arc::clone(&shared), presented.clone());
+            async move {
+                match presented {
+                    None => server::serve(shared, stream).await,
+                    Some(presented) => {
+                        // Errors here are clients that do not trust us.
+                        if let Ok(stream) = presented.accept(stream).await {
+                            server::serve(shared, stream).await;
+                        }
+                    }
+                }
+            }
+        };
+        self.server = Some(ServerThread::start(listener, serve)?);
         Ok(())
     }
 

@@ -1,14 +1,17 @@
 //! Envoy 1.40: a complete bootstrap.
 //!
 //! One listener with our filter before the router; one cluster for the registry, and one for each provider and purpose (SPEC C-8), so that no
-//! provider's CA or connection serves another. The filter finds them by the overrides that are put into its `filter` object: exactly the origins
-//! the document names. What a discovery document names elsewhere has no cluster, and the filter says so.
+//! provider's CA, credential, address rule or connection serves another. The filter finds them by the overrides that are put into its `filter`
+//! object: exactly the origins the document names. What a discovery document names elsewhere has no cluster, and the filter says so.
 //!
-//! Not rendered yet: `authTokenFile`, `clientSecretFile`, and SPEC C-5 for the addresses names resolve to; see [`unrendered`].
+//! Where a document names files with secrets or certificate authorities, small files that refer to them stand beside the bootstrap: [`SdsFile`].
 
+mod callout;
 mod cluster;
 mod listener;
+mod secret;
 mod upstream;
+mod upstream_filter;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,7 +21,7 @@ use registry_auth::policy::{OauthPolicy, Policy};
 use registry_auth::url::Url;
 use serde_json::{Value, json};
 
-pub use upstream::{Unrendered, unrendered};
+pub use secret::SdsFile;
 
 use crate::document::Document;
 use crate::tree::Tree;
@@ -51,7 +54,52 @@ pub struct Options {
     pub system_ca: PathBuf,
     /// Whether requests are logged on standard output, without their queries.
     pub access_log: bool,
+    /// Where the [`SdsFile`]s will stand; absolute.
+    pub sds: Option<PathBuf>,
 }
+
+/// What Envoy is started with.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The bootstrap: YAML, with a header of comments.
+    pub bootstrap: String,
+    /// What it refers to in [`Options::sds`].
+    pub sds: Vec<SdsFile>,
+}
+
+/// Why nothing was rendered.
+#[derive(Debug)]
+pub enum RenderError {
+    /// The document names a file that is followed, and there is no directory for what that takes.
+    NoSdsDirectory {
+        /// Where the document names it: `auth.oauth.providers[0].caCertPath`.
+        path: String,
+    },
+    /// The YAML library failed, which is a fault of ours.
+    Yaml(serde_saphyr::ser::Error),
+}
+
+impl From<serde_saphyr::ser::Error> for RenderError {
+    fn from(error: serde_saphyr::ser::Error) -> Self {
+        Self::Yaml(error)
+    }
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSdsDirectory { path } => {
+                write!(
+                    f,
+                    "{path}: Envoy follows this file by one that refers to it: say where that may stand with --sds-dir"
+                )
+            }
+            Self::Yaml(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RenderError {}
 
 /// An address and a port: `127.0.0.1:8080`, `[::]:8080`, `:8080`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,30 +144,41 @@ impl From<&SocketAddress> for Tree {
     }
 }
 
-/// Renders a bootstrap: YAML, with a header of comments.
+/// Renders a bootstrap and what it refers to.
 ///
 /// # Errors
-/// When the YAML library fails, which would be a fault of ours.
-pub fn bootstrap(document: &Document, options: &Options) -> Result<String, serde_saphyr::ser::Error> {
+/// A directory is missing in the options.
+pub fn render(document: &Document, options: &Options) -> Result<Rendered, RenderError> {
     let upstreams = match &document.loaded.policy {
         Policy::Oauth(oauth) => upstream::all(oauth),
         Policy::Anonymous => Vec::new(),
     };
+    let secrets = secret::all(&upstreams, document);
+    let sds = match (&options.sds, secrets.first()) {
+        (None, Some(secret)) => return Err(RenderError::NoSdsDirectory { path: secret.path.clone() }),
+        (sds, _) => sds.clone().unwrap_or_default(),
+    };
     let configuration = plugin_configuration(document, &upstreams);
+    let checked = || upstreams.iter().filter(|upstream| upstream.checks_addresses());
+    let mut listeners = vec![listener::listener(options, &configuration)];
+    listeners.extend(checked().map(callout::listener));
     let mut clusters = vec![cluster::backend(&options.backend, &options.system_ca)];
-    clusters
-        .extend(upstreams.iter().map(|upstream| cluster::provider(upstream, document, &options.system_ca)));
+    clusters.extend(checked().map(callout::entrance));
+    clusters.extend(
+        upstreams.iter().map(|upstream| cluster::provider(upstream, document, &options.system_ca, &sds)),
+    );
     let tree = map! { "node": map! { "id": "registry-auth", "cluster": "registry-auth" } }
         .and("admin", options.admin.as_ref().map(|admin| map! { "address": admin }))
         .and("layered_runtime", Some(runtime()))
         .and("stats_config", Some(stats_config()))
         .and("overload_manager", Some(overload_manager(options.max_connections)))
-        .and(
-            "static_resources",
-            Some(map! { "listeners": list![listener::listener(options, &configuration)], "clusters": clusters }),
-        );
+        .and("bootstrap_extensions", callout::bootstrap_extensions(&upstreams))
+        .and("static_resources", Some(map! { "listeners": listeners, "clusters": clusters }));
     let body = serde_saphyr::to_string(&tree)?;
-    Ok(format!("{}{body}", header(&document.loaded.policy, &upstreams)))
+    Ok(Rendered {
+        bootstrap: format!("{}{body}", header(&document.loaded.policy, &upstreams)),
+        sds: secrets.iter().map(|secret| secret.sds_file(&sds)).collect::<Result<_, _>>()?,
+    })
 }
 
 /// What the filter reads: the document's `auth`, and `filter` with our upstreams before the document's own.
@@ -185,6 +244,12 @@ fn provider_lines(oauth: &OauthPolicy, upstreams: &[Upstream<'_>]) -> Vec<String
     let mut lines =
         vec![String::new(), "Upstreams of the filter, one for each provider and purpose:".to_owned()];
     lines.extend(upstreams.iter().map(|upstream| format!("  {}: {}", upstream.name, upstream.url.origin())));
+    if upstreams.iter().any(Upstream::checks_addresses) {
+        lines.extend([
+            "Where the host is a name, the filter calls NAME-callout, an internal listener of the same name passes it on to NAME, and there the".to_owned(),
+            "address is checked before anything is connected to (allowPrivateIP).".to_owned(),
+        ]);
+    }
     lines.push(
         "caCertPath replaces the system's certificate authorities for its provider's upstreams.".to_owned(),
     );

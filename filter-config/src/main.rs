@@ -86,7 +86,14 @@ struct RenderEnvoy {
     /// Log requests on Envoy's standard output, without their queries.
     #[arg(long)]
     access_log: bool,
+    /// Where the files are written by which Envoy follows caCertPath, authTokenFile and clientSecretFile, where there are such; `envoy-sds` beside the
+    /// configuration by default. Envoy reads them there.
+    #[arg(long, value_name = "DIR")]
+    sds_dir: Option<PathBuf>,
 }
+
+/// Where `--sds-dir` points by default, relative to the configuration.
+const SDS_DIRECTORY: &str = "envoy-sds";
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -123,9 +130,6 @@ fn check(arguments: &Check) -> Result<ExitCode, DocumentError> {
 fn render_envoy(arguments: RenderEnvoy) -> Result<ExitCode, DocumentError> {
     let document = Document::read(&arguments.config, &environment())?;
     print_warnings(&document);
-    for unrendered in envoy::unrendered(&document.loaded.policy) {
-        eprintln!("warning: {unrendered}");
-    }
     let [wasm, system_ca] = [absolute(&arguments.wasm)?, absolute(&arguments.system_ca)?];
     for file in [&wasm, &system_ca].into_iter().filter(|file| !file.exists()) {
         eprintln!("warning: {}: no such file here", file.display());
@@ -145,14 +149,34 @@ fn render_envoy(arguments: RenderEnvoy) -> Result<ExitCode, DocumentError> {
         tls,
         system_ca,
         access_log: arguments.access_log,
+        sds: Some(
+            arguments.sds_dir.as_deref().map_or_else(|| Ok(document.resolve(SDS_DIRECTORY)), absolute)?,
+        ),
     };
-    match envoy::bootstrap(&document, &options) {
-        Ok(text) => print(&text),
+    let rendered = match envoy::render(&document, &options) {
+        Ok(rendered) => rendered,
         Err(error) => {
             eprintln!("error: {error}");
-            Ok(ExitCode::from(2))
+            return Ok(ExitCode::from(2));
+        }
+    };
+    for file in &rendered.sds {
+        if let Err(error) = replace(&file.path, &file.text) {
+            eprintln!("error: {}: cannot be written: {error}", file.path.display());
+            return Ok(ExitCode::from(2));
         }
     }
+    print(&rendered.bootstrap)
+}
+
+/// Writes a whole file at once: a running Envoy may be following it.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    let new = path.with_extension("yaml.new");
+    std::fs::write(&new, text)?;
+    std::fs::rename(&new, path)
 }
 
 fn print_warnings(document: &Document) {

@@ -4,6 +4,7 @@
 //! the keys, and its `preserve_order` feature would change the core through feature unification.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_saphyr::FlowMap;
 
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,9 +19,20 @@ pub enum Tree {
     List(Vec<Tree>),
     /// A mapping.
     Map(Vec<(String, Tree)>),
+    /// A mapping on one line.
+    Line(Vec<(String, Tree)>),
 }
 
 impl Tree {
+    /// A mapping on one line; anything else stays as it is.
+    #[must_use]
+    pub fn on_one_line(self) -> Self {
+        match self {
+            Self::Map(entries) => Self::Line(entries),
+            other => other,
+        }
+    }
+
     /// Adds a key to a mapping, where there is a value; anything but a mapping stays as it is.
     #[must_use]
     pub fn and(mut self, key: &str, value: Option<impl Into<Self>>) -> Self {
@@ -38,20 +50,33 @@ impl Serialize for Tree {
             Self::Number(value) => serializer.serialize_u64(*value),
             Self::Text(value) => serializer.serialize_str(value),
             Self::List(values) => serializer.collect_seq(values),
-            Self::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
+            Self::Map(entries) => Entries(entries).serialize(serializer),
+            Self::Line(entries) => FlowMap(Entries(entries)).serialize(serializer),
         }
+    }
+}
+
+struct Entries<'t>(&'t [(String, Tree)]);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
     }
 }
 
 impl From<bool> for Tree {
     fn from(value: bool) -> Self {
         Self::Bool(value)
+    }
+}
+
+impl From<u8> for Tree {
+    fn from(value: u8) -> Self {
+        Self::Number(value.into())
     }
 }
 
@@ -104,6 +129,18 @@ macro_rules! list {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mappings_can_stand_on_one_line() {
+        let long = "x".repeat(300);
+        let line = map! { "a": "10.0.0.0", "b": 8_u8, "@c": "a: b, {}", "d": map! { "e": long.as_str() } };
+        let text = serde_saphyr::to_string(&map! { "list": list![line.on_one_line()] }).unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+        let back: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+        let expected =
+            serde_json::json!({"list": [{"a": "10.0.0.0", "b": 8, "@c": "a: b, {}", "d": {"e": long}}]});
+        assert_eq!(back, expected);
+    }
 
     #[test]
     fn keys_keep_their_order_and_texts_their_kind() {

@@ -60,6 +60,10 @@ pub(super) struct Worker {
     /// One came.
     ticked: Cell<bool>,
     requests: Cell<u32>,
+    /// A request came here.
+    serves: Cell<bool>,
+    /// A refresh failed before one did.
+    leaves_refreshes: Cell<bool>,
     /// Whether this is Envoy; unknown until a request has to wait.
     can_resume_others: Cell<Option<bool>>,
 }
@@ -142,6 +146,8 @@ impl Worker {
             has_ticks,
             ticked: Cell::new(false),
             requests: Cell::new(0),
+            serves: Cell::new(false),
+            leaves_refreshes: Cell::new(false),
             can_resume_others: Cell::new(None),
         }
     }
@@ -167,6 +173,7 @@ impl Worker {
 
     /// Counts a request, where no tick tells the metrics.
     pub(super) fn count_request(&self) {
+        self.serves.set(true);
         if self.ticked.get() {
             return;
         }
@@ -182,6 +189,13 @@ impl Worker {
         let result = callout::response(errand.request(), headers, body_size);
         let awaited = errand.awaited();
         let is_over = match errand {
+            Errand::Refresh(_) if self.is_out_of_place(&result) => {
+                let provider = errand.request().provider;
+                self.leaves_refreshes.set(true);
+                self.authenticator.abandon_refresh(provider);
+                self.release(provider);
+                false
+            }
             Errand::Refresh(refresh) => self.advance(owner, refresh, result),
             Errand::Introspection(introspection) => {
                 self.authenticator.end_introspection(introspection, result, host::now());
@@ -192,6 +206,16 @@ impl Worker {
             self.wake(awaited, owner);
         }
         true
+    }
+
+    /// Envoy's main thread has a worker, too, that ticks and serves nothing. Upstreams behind an internal listener cannot be reached from there: that
+    /// says nothing about the provider, and must not hold the others back. A worker nobody needs yet leaves refreshes to them.
+    fn is_out_of_place(&self, result: &FetchResult) -> bool {
+        let is_unreachable = match result {
+            FetchResult::Response(response) => response.status == 503,
+            FetchResult::Failed(_) => true,
+        };
+        is_unreachable && !self.serves.get()
     }
 
     /// A request's context is gone, with its callouts.
@@ -224,7 +248,9 @@ impl Worker {
                 self.wake(Awaited::Keys(provider), root);
             }
         }
-        self.refresh_due(root, now);
+        if self.serves.get() || !self.leaves_refreshes.get() {
+            self.refresh_due(root, now);
+        }
         self.tend_waiting(root, now);
         if flush {
             self.publisher.flush(&self.authenticator, now);

@@ -28,8 +28,19 @@ use crate::frames::Frames;
 
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
+/// A connection of any kind over TCP.
+pub(crate) trait Connection: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Connection for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
 /// Serves one connection to its end.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: impl Connection) {
     let reset = Arc::new(AtomicBool::new(false));
     let io = TokioIo::new(Resettable { stream, reset: Arc::clone(&reset) });
     let service = service_fn(move |request| {
@@ -143,20 +154,20 @@ fn logged(realm: &Realm, document: Document, request: &Request<Incoming>) -> Log
 }
 
 /// Closes with RST instead of FIN when told to.
-struct Resettable {
-    stream: TcpStream,
+struct Resettable<C: Connection> {
+    stream: C,
     reset: Arc<AtomicBool>,
 }
 
-impl Drop for Resettable {
+impl<C: Connection> Drop for Resettable<C> {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed) {
-            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = socket2::SockRef::from(self.stream.tcp()).set_linger(Some(Duration::ZERO));
         }
     }
 }
 
-impl AsyncRead for Resettable {
+impl<C: Connection> AsyncRead for Resettable<C> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -166,7 +177,7 @@ impl AsyncRead for Resettable {
     }
 }
 
-impl AsyncWrite for Resettable {
+impl<C: Connection> AsyncWrite for Resettable<C> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use envoy_test::client::{self, RawConnection};
+use envoy_test::gateway::BootstrapEdit;
 use envoy_test::provider::{Document, RealmOptions};
 use envoy_test::upstream::CASE_HEADER;
 use envoy_test::{Algorithm, Envoy, EnvoyOptions, Gateway, GatewayOptions, Provider, RawRequest};
@@ -32,11 +33,14 @@ fn workers(concurrency: u32) -> GatewayOptions {
 }
 
 /// Envoy's other way of pausing: with it, a filter that lets a body pass lets the request pass (HOSTS rule 4).
-fn stop_at_headers_only(bootstrap: String) -> String {
-    let policy = "failure_policy: FAIL_RELOAD\n";
-    let (before, after) = bootstrap.split_once(policy).expect("our filter");
-    let indentation = &before[before.rfind('\n').unwrap() + 1..];
-    format!("{before}{policy}{indentation}allow_on_headers_stop_iteration: true\n{after}")
+fn stop_at_headers_only() -> BootstrapEdit {
+    BootstrapEdit::new(|bootstrap| {
+        let filter = bootstrap
+            .pointer_mut("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config")
+            .unwrap();
+        assert_eq!(filter["failure_policy"], "FAIL_RELOAD");
+        filter["allow_on_headers_stop_iteration"] = json!(true);
+    })
 }
 
 #[tokio::test]
@@ -46,10 +50,10 @@ async fn a_body_is_not_delivered_before_the_decision() {
 
 #[tokio::test]
 async fn a_body_is_not_delivered_before_the_decision_where_only_headers_stop() {
-    a_body_waits(Some(stop_at_headers_only)).await;
+    a_body_waits(Some(stop_at_headers_only())).await;
 }
 
-async fn a_body_waits(edit: Option<fn(String) -> String>) {
+async fn a_body_waits(edit: Option<BootstrapEdit>) {
     let provider = provider();
     let gate = provider.hold(REALM, Document::Jwks);
     let gateway = Gateway::start(&configuration(&provider), &GatewayOptions { edit, ..workers(1) }).await;
@@ -80,7 +84,7 @@ async fn a_refused_body_never_arrives() {
 
 #[tokio::test]
 async fn a_refused_body_never_arrives_where_only_headers_stop() {
-    a_body_is_refused(Some(stop_at_headers_only)).await;
+    a_body_is_refused(Some(stop_at_headers_only())).await;
 }
 
 #[tokio::test]
@@ -101,7 +105,7 @@ async fn envoy_does_not_start_with_a_configuration_that_the_filter_refuses() {
     Envoy::validate(gateway.bootstrap()).unwrap();
 }
 
-async fn a_body_is_refused(edit: Option<fn(String) -> String>) {
+async fn a_body_is_refused(edit: Option<BootstrapEdit>) {
     let provider = provider();
     let gateway = Gateway::start(&configuration(&provider), &GatewayOptions { edit, ..workers(1) }).await;
     let mut connection = RawConnection::connect(gateway.address()).await.unwrap();

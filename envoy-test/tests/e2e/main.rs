@@ -15,3 +15,4 @@ mod harness;
 mod introspection;
 mod keys;
 mod tower;
+mod transports;

@@ -6,6 +6,7 @@ mod render;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const SEEDS: [&str; 5] = ["anonymous", "basic", "complete", "kubernetes", "opaque"];
 
@@ -38,9 +39,17 @@ fn check(file: &Path, more: &[&str]) -> Output {
 }
 
 fn render(file: &Path, more: &[&str]) -> Output {
-    let options = ["--wasm", "/opt/registry-auth/filter.wasm", "--listen", "0.0.0.0:8080"];
+    // Tests run side by side.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let sds = directory(&format!("sds-{}", CALLS.fetch_add(1, Ordering::Relaxed)));
+    render_beside(&sds, file, more)
+}
+
+/// With files beside the bootstrap in `sds`.
+fn render_beside(sds: &Path, file: &Path, more: &[&str]) -> Output {
+    let options = ["--wasm", "/opt/registry-auth/filter.wasm", "--listen", "0.0.0.0:8080", "--sds-dir"];
     let mut command = command(&["render", "envoy", "--config"]);
-    command.arg(file).args(options);
+    command.arg(file).args(options).arg(sds);
     if !more.contains(&"--backend") {
         command.args(["--backend", "http://127.0.0.1:8090"]);
     }
@@ -49,7 +58,11 @@ fn render(file: &Path, more: &[&str]) -> Output {
 
 #[track_caller]
 fn rendered(file: &Path, more: &[&str]) -> (String, serde_json::Value) {
-    let output = render(file, more);
+    read(render(file, more))
+}
+
+#[track_caller]
+fn read(output: Output) -> (String, serde_json::Value) {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = String::from_utf8(output.stdout).unwrap();
     let value = serde_saphyr::from_str(&text).unwrap();
@@ -73,6 +86,17 @@ fn filter_configuration(bootstrap: &serde_json::Value) -> serde_json::Value {
 fn cluster<'b>(bootstrap: &'b serde_json::Value, name: &str) -> Option<&'b serde_json::Value> {
     let clusters = bootstrap.pointer("/static_resources/clusters").unwrap().as_array().unwrap();
     clusters.iter().find(|cluster| cluster["name"] == name)
+}
+
+/// The typed configurations of a cluster's upstream HTTP filters, by name.
+fn upstream_filters(bootstrap: &serde_json::Value, name: &str) -> Vec<(String, serde_json::Value)> {
+    let options = &cluster(bootstrap, name).unwrap()["typed_extension_protocol_options"];
+    let filters = &options["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"]["http_filters"];
+    let entry = |filter: &serde_json::Value| {
+        let name = filter["name"].as_str().unwrap().rsplit('.').next().unwrap().to_owned();
+        (name, filter["typed_config"].clone())
+    };
+    filters.as_array().map(|filters| filters.iter().map(entry).collect()).unwrap_or_default()
 }
 
 const LOCAL: &str = "
