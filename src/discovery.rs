@@ -8,9 +8,6 @@ use crate::jwk::JwkSet;
 use crate::policy::{HttpRule, Provider, Purpose};
 use crate::url::Url;
 
-/// How deep these documents may nest.
-const MAX_DEPTH: usize = 32;
-
 /// What a metadata response says about where to go on.
 #[derive(Debug)]
 pub enum Discovered {
@@ -118,6 +115,6 @@ fn check_response(response: &FetchResponse) -> Result<(), FetchError> {
 
 fn json_object(response: &FetchResponse) -> Result<serde_json::Map<String, Value>, FetchError> {
     check_response(response)?;
-    json::parse_object(&response.body, MAX_DEPTH)
+    json::parse_object(&response.body, json::MAX_DEPTH)
         .map_err(|error| FetchError::Invalid(format!("not a JSON object: {error}")))
 }

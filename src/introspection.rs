@@ -17,8 +17,6 @@ use crate::rejection::{Cause, Rejection, quote};
 use crate::time::UnixTime;
 use crate::url::Url;
 
-const MAX_DEPTH: usize = 32;
-
 /// What a provider says of a token.
 #[derive(Debug)]
 pub enum Verdict {
@@ -64,7 +62,7 @@ pub fn process_response(
         status => return Err(FetchError::Status(status)),
     }
     let invalid = |error: json::JsonError| FetchError::Invalid(format!("not a JSON object: {error}"));
-    let mut answer = json::parse_object(&response.body, MAX_DEPTH).map_err(invalid)?;
+    let mut answer = json::parse_object(&response.body, json::MAX_DEPTH).map_err(invalid)?;
     if is_tokeninfo {
         read_numbers(&mut answer);
     } else {
@@ -115,7 +113,7 @@ fn is_tokeninfo(url: &Url) -> bool {
 
 /// A refusal of the token, not of us (RFC 6750 §3.1, RFC 7009 §2.2.1).
 fn says_the_token_is_bad(body: &[u8]) -> bool {
-    let error = json::parse_object(body, MAX_DEPTH).ok();
+    let error = json::parse_object(body, json::MAX_DEPTH).ok();
     let error = error.as_ref().and_then(|error| error.get("error")).and_then(Value::as_str);
     matches!(error, Some("invalid_token" | "unsupported_token_type"))
 }

@@ -9,8 +9,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Deepest nesting of a token's header or claims (SPEC J-1), and of one JWK.
-pub const TOKEN_DEPTH: usize = 32;
+/// Deepest nesting of anything untrusted that is read here: tokens (SPEC J-1), JWKs, documents of providers, configurations.
+pub const MAX_DEPTH: usize = 32;
 
 /// Why bytes were not accepted as JSON. Member names may be shown, values never.
 #[derive(Debug)]

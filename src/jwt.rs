@@ -9,9 +9,6 @@ use crate::json;
 use crate::rejection::{Cause, Rejection, quote};
 use crate::signature::Algorithm;
 
-/// How deep header and claims may nest.
-pub const MAX_DEPTH: usize = 32;
-
 /// What a bearer token looks like.
 #[derive(Debug)]
 pub enum Format<'a> {
@@ -45,15 +42,17 @@ pub fn classify(token: &str) -> Format<'_> {
         return Format::Opaque;
     };
     match base64url::decode(header.as_bytes()) {
-        Ok(decoded) if decoded.first() == Some(&b'{') => match json::parse_object(&decoded, MAX_DEPTH) {
-            Ok(header_object) if !header_object.contains_key("alg") => Format::Opaque,
-            Ok(header_object) => {
-                let signing_input =
-                    token.as_bytes().get(..header.len() + 1 + claims.len()).unwrap_or_default();
-                Format::Jwt(parse(&header_object, claims, signature, signing_input))
+        Ok(decoded) if decoded.first() == Some(&b'{') => {
+            match json::parse_object(&decoded, json::MAX_DEPTH) {
+                Ok(header_object) if !header_object.contains_key("alg") => Format::Opaque,
+                Ok(header_object) => {
+                    let signing_input =
+                        token.as_bytes().get(..header.len() + 1 + claims.len()).unwrap_or_default();
+                    Format::Jwt(parse(&header_object, claims, signature, signing_input))
+                }
+                Err(error) => Format::Jwt(Err(malformed(format!("header: {error}")))),
             }
-            Err(error) => Format::Jwt(Err(malformed(format!("header: {error}")))),
-        },
+        }
         _ if resembles_header(header) => {
             Format::Jwt(Err(malformed("header: not canonical base64url without padding".to_owned())))
         }
@@ -79,8 +78,8 @@ fn parse<'a>(
     let (algorithm, kid) = check_header(header)?;
     let claims =
         base64url::decode(claims.as_bytes()).map_err(|error| malformed(format!("claims: {error}")))?;
-    let claims =
-        json::parse_object(&claims, MAX_DEPTH).map_err(|error| malformed(format!("claims: {error}")))?;
+    let claims = json::parse_object(&claims, json::MAX_DEPTH)
+        .map_err(|error| malformed(format!("claims: {error}")))?;
     let signature =
         base64url::decode(signature.as_bytes()).map_err(|error| malformed(format!("signature: {error}")))?;
     Ok(UntrustedJwt { algorithm, kid, claims, signing_input, signature })

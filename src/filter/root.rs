@@ -21,9 +21,6 @@ const TICK: Duration = Duration::from_millis(100);
 /// Metrics are told every so many ticks.
 const TICKS_PER_FLUSH: u32 = 10;
 
-/// How deep a configuration may nest.
-const MAX_DEPTH: usize = 32;
-
 /// The root context.
 pub(super) struct Root {
     context: u32,
@@ -40,7 +37,7 @@ impl Root {
     fn configure(&mut self, size: usize) -> Result<(), String> {
         let bytes = host::buffer(Buffer::PluginConfiguration, size)
             .map_err(|status| format!("the configuration cannot be read: {status:?}"))?;
-        let document = json::parse(&bytes, MAX_DEPTH)
+        let document = json::parse(&bytes, json::MAX_DEPTH)
             .map_err(|error| format!("the configuration is not JSON: {error}"))?;
         let environment = config::Environment {
             insecure_http: std::env::var(config::Environment::INSECURE_HTTP)

@@ -6,7 +6,7 @@ use serde_json::json;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 fn parse_str(text: &str) -> Result<Value, JsonError> {
-    parse(text.as_bytes(), TOKEN_DEPTH)
+    parse(text.as_bytes(), MAX_DEPTH)
 }
 
 fn nested(open: &str, close: &str, levels: usize) -> String {
@@ -87,7 +87,7 @@ fn what_is_not_json_is_refused_with_its_place() {
     ] {
         assert!(matches!(parse_str(text), Err(JsonError::Syntax(_))), "{text:?}");
     }
-    assert!(matches!(parse(b"\"\xff\"", TOKEN_DEPTH), Err(JsonError::Syntax(_))));
+    assert!(matches!(parse(b"\"\xff\"", MAX_DEPTH), Err(JsonError::Syntax(_))));
     assert_eq!(
         parse_str("{\n  \"a\": x}").unwrap_err().to_string(),
         "not JSON: expected value at line 2 column 8"

@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for FirstEntries {
 
 /// One entry; with the reason, its `kid` as far as it could be read.
 pub(super) fn jwk(entry: &RawValue) -> Result<Jwk, (Option<String>, SkipReason)> {
-    let members = json::parse_object(entry.get().as_bytes(), json::TOKEN_DEPTH)
+    let members = json::parse_object(entry.get().as_bytes(), json::MAX_DEPTH)
         .map_err(|error| (None, SkipReason::Json(error)))?;
     let kid = members.get("kid").and_then(Value::as_str).map(str::to_owned);
     usable(&members).map_err(|reason| (kid, reason))
