@@ -5,32 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use registry::auth::{Fetcher, Tuning};
-use registry_auth::fetch::{Document, FetchError, FetchRequest, FetchResult};
-use registry_auth::policy::{Policy, Purpose};
-use registry_auth::url::Url;
+use registry_auth::fetch::{FetchError, FetchResult};
+use registry_auth::policy::Policy;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::gateway::{Everywhere, Gateway, document, entry, policy, tuning};
+use crate::gateway::{Everywhere, Gateway, document, entry, key_request, policy, tuning};
 use crate::provider::{Fault, Provider};
 
 /// Sends one request by itself.
 async fn fetch(entry: &Value, url: &str, tuning: &Tuning) -> Result<u16, FetchError> {
     let Policy::Oauth(oauth) = policy(&document(std::slice::from_ref(entry))) else { panic!("oauth") };
     let fetcher = Fetcher::new(&oauth.providers, Vec::new(), std::path::Path::new("."), tuning).unwrap();
-    let url = Url::parse(url).unwrap();
-    let accept = "application/json";
-    let request = FetchRequest {
-        provider: 0,
-        purpose: Purpose::Keys,
-        document: Document::JwkSet,
-        url,
-        accept,
-        form: None,
-        max_body: 1000,
-    };
-    match fetcher.fetch(&request).await {
+    match fetcher.fetch(&key_request(url, 1000)).await {
         FetchResult::Response(response) => Ok(response.status),
         FetchResult::Failed(error) => Err(error),
     }

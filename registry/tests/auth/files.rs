@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use registry::auth::{self, StartError};
-use registry_auth::fetch::{Document, FetchError, FetchRequest, FetchResult};
-use registry_auth::policy::{Policy, Purpose};
-use registry_auth::url::Url;
+use registry_auth::fetch::{FetchError, FetchResult};
+use registry_auth::policy::Policy;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
 use tokio_rustls::TlsAcceptor;
 
-use crate::gateway::{Gateway, document, entry, policy, tuning};
+use crate::gateway::{Gateway, document, entry, key_request, policy, tuning};
 use crate::provider::Provider;
 
 /// An authority's certificate as PEM, and TLS for `localhost` under it.
@@ -61,18 +60,9 @@ async fn certificates_are_refused_in_searchable_words() {
     let Policy::Oauth(oauth) = policy(&document(&[entry("a", &provider)])) else { panic!("oauth") };
     let fetcher =
         auth::Fetcher::new(&oauth.providers, Vec::new(), std::path::Path::new("."), &tuning()).unwrap();
-    let url = Url::parse(provider.issuer()).unwrap();
-    let accept = "application/json";
-    let request = FetchRequest {
-        provider: 0,
-        purpose: Purpose::Keys,
-        document: Document::JwkSet,
-        url,
-        accept,
-        form: None,
-        max_body: 10,
+    let FetchResult::Failed(error) = fetcher.fetch(&key_request(provider.issuer(), 10)).await else {
+        panic!("refused")
     };
-    let FetchResult::Failed(error) = fetcher.fetch(&request).await else { panic!("refused") };
     assert_eq!(error, FetchError::Unreachable("x509: certificate signed by unknown authority".to_owned()));
 }
 

@@ -16,8 +16,10 @@ use http_body_util::BodyExt;
 use registry::auth::resolver::{Found, Lookup};
 use registry::auth::{self, AuthLayer, Gate, Tuning};
 use registry_auth::config::Environment;
+use registry_auth::fetch::{Document, FetchRequest};
 use registry_auth::identity::Identity;
-use registry_auth::policy::Policy;
+use registry_auth::policy::{Policy, Purpose};
+use registry_auth::url::Url;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -46,6 +48,20 @@ pub fn policy(document: &Value) -> Policy {
 /// Times short enough for a test, patience long enough for a slow machine.
 pub fn tuning() -> Tuning {
     Tuning { fetch_timeout: Duration::from_secs(20), patience: Duration::from_secs(60), ..Tuning::default() }
+}
+
+/// A request for a JWK Set, as the first provider's client gets it.
+pub fn key_request(url: &str, max_body: usize) -> FetchRequest {
+    let (purpose, document, accept) = (Purpose::Keys, Document::JwkSet, "application/json");
+    FetchRequest {
+        provider: 0,
+        purpose,
+        document,
+        url: Url::parse(url).unwrap(),
+        accept,
+        form: None,
+        max_body,
+    }
 }
 
 impl Gateway {
