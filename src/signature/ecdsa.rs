@@ -1,6 +1,11 @@
 //! ECDSA (RFC 7518 §3.4) by the RustCrypto curve crates.
 
-use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use ecdsa::signature::hazmat::PrehashVerifier as _;
+use ecdsa::{EcdsaCurve, VerifyingKey};
+use p256::elliptic_curve::array::Array;
+use p256::elliptic_curve::point::{AffineCoordinates, AffinePoint};
+use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
+use p256::elliptic_curve::{CurveArithmetic, FieldBytes, FieldBytesSize};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
 use super::{Curve, KeyError, SignatureError};
@@ -18,14 +23,12 @@ impl Key {
         if x.len() != expected || y.len() != expected {
             return Err(KeyError::CoordinateLength { expected });
         }
-        // SEC 1 §2.3.4, uncompressed: the only form that has both coordinates, and no form of the identity.
-        let point = [&[4], x, y].concat();
         match curve {
-            Curve::P256 => p256::ecdsa::VerifyingKey::from_sec1_bytes(&point).map(Self::P256),
-            Curve::P384 => p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).map(Self::P384),
-            Curve::P521 => p521::ecdsa::VerifyingKey::from_sec1_bytes(&point).map(Self::P521),
+            Curve::P256 => verifying_key(x, y).map(Self::P256),
+            Curve::P384 => verifying_key(x, y).map(Self::P384),
+            Curve::P521 => verifying_key(x, y).map(Self::P521),
         }
-        .map_err(|_| KeyError::NotOnCurve)
+        .ok_or(KeyError::NotOnCurve)
     }
 
     pub(super) const fn curve(&self) -> Curve {
@@ -57,4 +60,17 @@ impl Key {
         }
         .map_err(|_| SignatureError::Invalid)
     }
+}
+
+/// The point with these coordinates, if it is one: both below p, and y² = x³ + ax + b (SEC 1 §3.2.2.1), which the identity has no coordinates for. Not by way of
+/// SEC 1's encodings: their decoder knows compressed points, too, and the square roots that these need are a tenth of the filter's cryptography.
+fn verifying_key<C>(x: &[u8], y: &[u8]) -> Option<VerifyingKey<C>>
+where
+    C: EcdsaCurve + CurveArithmetic,
+    AffinePoint<C>: AffineCoordinates<FieldRepr = FieldBytes<C>> + FromSec1Point<C> + ToSec1Point<C>,
+    FieldBytesSize<C>: ModulusSize,
+{
+    let (x, y) = (Array::try_from(x).ok()?, Array::try_from(y).ok()?);
+    let point = AffinePoint::<C>::from_coordinates(&x, &y).into_option()?;
+    VerifyingKey::from_affine(point).ok()
 }
