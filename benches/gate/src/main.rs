@@ -41,7 +41,7 @@ struct Options {
     /// Distinct tokens whose memory is measured; 0 measures none.
     #[arg(long, default_value_t = 10_000)]
     tokens: u64,
-    /// Only scenarios whose names contain this; compares nothing, and prints their counts.
+    /// Only scenarios whose names contain this (`memory` is one); compares nothing, and prints their counts.
     #[arg(long)]
     only: Option<String>,
 }
@@ -82,7 +82,7 @@ fn measure(filter: &Filter, options: &Options) -> Result<(Vec<Line>, Vec<Verdict
         verdicts.extend(scenario.limit.verdicts(&scenario.name, &measured.counts, measured.token));
         lines.push(Line { name: scenario.name.clone(), counts: measured.counts });
     }
-    if options.tokens > 0 && options.only.is_none() {
+    if options.tokens > 0 && is_wanted("memory") {
         let bytes = scenario::memory_per_token(filter, options.tokens)?;
         verdicts.push(Verdict::memory(options.tokens, bytes));
     }
