@@ -441,6 +441,11 @@ impl Oauth {
             policy,
         }
     }
+
+    fn may_introspect(&self, provider: usize, token: Digest, now: UnixTime) -> bool {
+        let standing = self.answers.standing(provider, token, now);
+        self.limiters.get(provider).is_some_and(|limiter| limiter.may_ask(standing, now))
+    }
 }
 
 impl From<BearerError> for Rejection {
