@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use crate::bearer::{BearerError, BearerToken, BorrowedToken, Credentials};
 use crate::cache::{Digest, Digester, VerifiedToken, VerifiedTokens};
 use crate::challenge::Challenges;
-use crate::cors;
+use crate::cors::{self, Sharing};
 use crate::decision::{Decision, Forward, LocalResponse};
 use crate::fetch::FetchRequest;
 use crate::header::IDENTITY_HEADERS;
@@ -166,7 +166,7 @@ struct Request {
 struct Context {
     requirement: RequirementId,
     with_body: bool,
-    allow_origin: Option<String>,
+    sharing: Option<Sharing>,
 }
 
 impl Authenticator {
@@ -220,6 +220,15 @@ impl Authenticator {
         names.zip(identity.values())
     }
 
+    /// Headers to add to the upstream's response to a forwarded request.
+    pub fn response_headers(&self, sharing: Sharing) -> impl Iterator<Item = (&'static str, &str)> {
+        let policy = match &self.mode {
+            Mode::Anonymous => None,
+            Mode::Oauth(oauth) => oauth.policy.cors.as_ref(),
+        };
+        policy.into_iter().flat_map(move |policy| cors::headers(policy, sharing))
+    }
+
     /// What was counted.
     pub const fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -254,13 +263,11 @@ impl Authenticator {
         let context = Context {
             requirement: oauth.requirements.select(head.method, class),
             with_body: head.method != b"HEAD",
-            allow_origin: oauth
-                .policy
-                .cors
-                .as_ref()
-                .and_then(|policy| cors::allow_origin(policy, scan.origin))
-                .map(str::to_owned),
+            sharing: oauth.policy.cors.as_ref().map(|policy| Sharing::new(policy, scan.origin)),
         };
+        let sharing = context.sharing;
+        let is_preflight =
+            head.method == b"OPTIONS" && scan.origin.is_some() && scan.requests_method && !head.has_body;
         if class == PathClass::Rejected {
             return self.refuse(
                 oauth,
@@ -274,32 +281,32 @@ impl Authenticator {
         if scan.has_duplicate {
             return self.refuse(oauth, &context, Rejection::with(Cause::MalformedRequest, duplicate(&scan)));
         }
-        if let PathClass::Canonical(path) = class {
-            if oauth.metadata.is_at(path) {
-                self.metrics.decided(None, Outcome::Metadata);
-                return Step::Decide(Decision::Respond(
-                    oauth.metadata.respond(head.method, scan.if_none_match),
-                ));
-            }
-            if public_path::is_builtin(head.method, path) || oauth.policy.public_paths.matches(path) {
-                let remove_authorization = !oauth.policy.forward_token;
-                return self.forward(
-                    None,
-                    Outcome::Public,
-                    Forward { remove: scan.reserved, remove_authorization, identity: None },
-                );
-            }
+        if let PathClass::Canonical(path) = class
+            && oauth.metadata.is_at(path)
+        {
+            self.metrics.decided(None, Outcome::Metadata);
+            return Step::Decide(Decision::Respond(oauth.metadata.respond(head.method, scan.if_none_match)));
         }
-        if head.method == b"OPTIONS" && scan.origin.is_some() && scan.requests_method && !head.has_body {
-            return match &oauth.policy.cors {
-                Some(policy) => Step::Decide(Decision::Respond(cors::preflight(policy, scan.origin))),
-                // Browsers send no token with a preflight (Fetch §4.8).
-                None => self.forward(
-                    None,
-                    Outcome::Public,
-                    Forward { remove: scan.reserved, remove_authorization: true, identity: None },
-                ),
-            };
+        if let (true, Some((policy, sharing))) = (is_preflight, oauth.policy.cors.as_ref().zip(sharing)) {
+            return Step::Decide(Decision::Respond(cors::preflight(policy, sharing)));
+        }
+        if let PathClass::Canonical(path) = class
+            && (public_path::is_builtin(head.method, path) || oauth.policy.public_paths.matches(path))
+        {
+            let remove_authorization = !oauth.policy.forward_token;
+            return self.forward(
+                None,
+                Outcome::Public,
+                Forward { remove: scan.reserved, remove_authorization, identity: None, sharing },
+            );
+        }
+        if is_preflight {
+            // Browsers send no token with a preflight (Fetch §4.8).
+            return self.forward(
+                None,
+                Outcome::Public,
+                Forward { remove: scan.reserved, remove_authorization: true, ..Forward::default() },
+            );
         }
         let token = match scan.authorization.extract() {
             Ok(Credentials::Token(token)) => token,
@@ -380,7 +387,12 @@ impl Authenticator {
         self.forward(
             provider,
             Outcome::Authenticated,
-            Forward { remove, remove_authorization, identity: Some(token.identity) },
+            Forward {
+                remove,
+                remove_authorization,
+                identity: Some(token.identity),
+                sharing: context.sharing,
+            },
         )
     }
 
@@ -395,8 +407,8 @@ impl Authenticator {
             &oauth.requirements.get(context.requirement).scopes,
             context.with_body,
         );
-        if let Some(origin) = &context.allow_origin {
-            cors::expose(&mut response, origin);
+        if let Some((policy, sharing)) = oauth.policy.cors.as_ref().zip(context.sharing) {
+            cors::expose(&mut response, policy, sharing);
         }
         self.decide_response(rejection, response)
     }
@@ -428,6 +440,11 @@ impl Oauth {
             refreshes_in_background: AtomicBool::new(false),
             policy,
         }
+    }
+
+    fn may_introspect(&self, provider: usize, token: Digest, now: UnixTime) -> bool {
+        let standing = self.answers.standing(provider, token, now);
+        self.limiters.get(provider).is_some_and(|limiter| limiter.may_ask(standing, now))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cors::Sharing;
 use crate::identity::Identity;
 
 /// The end of a request's way through the authenticator: forward because decided, or respond.
@@ -22,6 +23,9 @@ pub struct Forward {
     pub remove_authorization: bool,
     /// Who was authenticated; none on public paths.
     pub identity: Option<Arc<Identity>>,
+    /// Who may read the upstream's response; `None` leaves it as it is. A shell first removes [`Sharing::removed`], then adds
+    /// [`response_headers`](crate::authenticator::Authenticator::response_headers).
+    pub sharing: Option<Sharing>,
 }
 
 /// A response made here.

@@ -7,7 +7,7 @@ mod limiter;
 use serde_json::{Map, Number, Value};
 
 pub use answers::{Answer, Answers};
-pub use limiter::Limiter;
+pub use limiter::{Limiter, Standing};
 
 use crate::claims::{self, Validity, VerifiedClaims};
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, MAX_INTROSPECTION_LENGTH};

@@ -23,11 +23,12 @@ export function ask(url, token, headers = FORGED) {
 }
 
 /** The registry answered, and it was told this identity and nothing else. */
-export function assertIdentity(response, { subject, user, scopes = 'mcp-registry:read' }) {
+export function assertIdentity(response, { subject, user, client, scopes = 'mcp-registry:read' }) {
   assert.equal(response.status, 200, response.body);
   assert.ok(Array.isArray(JSON.parse(response.body).servers), response.body);
   const expected = { 'x-auth-provider': 'company', 'x-auth-subject': subject, 'x-auth-scopes': scopes };
   if (user) expected['x-auth-user'] = user;
+  if (client) expected['x-auth-client'] = client;
   assert.deepEqual(JSON.parse(response.headers['x-upstream-saw']), expected);
 }
 

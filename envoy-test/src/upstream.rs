@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -23,6 +23,17 @@ use crate::server_thread::ServerThread;
 
 /// Requests with this header can be asked for by its value, so that tests running at once do not see each other's.
 pub const CASE_HEADER: &str = "x-case-id";
+
+/// A request with this header, whose value is `name: value`, is answered with that header too. It may be there more than once.
+pub const ANSWER_HEADER: &str = "x-answer";
+
+/// The headers that a request wants of its answer.
+pub fn wanted_headers(request: &RawRequest) -> Headers {
+    let split = |value: &str| {
+        value.split_once(": ").map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
+    };
+    request.values(ANSWER_HEADER).iter().filter_map(|value| split(value)).collect()
+}
 
 /// A running upstream, HTTP/1.1 and HTTP/2 by prior knowledge. It ends when dropped.
 #[derive(Debug)]
@@ -167,6 +178,11 @@ async fn answer(ledger: &watch::Sender<Vec<Arrival>>, request: Request<Incoming>
     let mut response = Response::new(Full::from(describe(&received, index + 1).to_string()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert("x-upstream", HeaderValue::from_static("echo"));
+    for (name, value) in wanted_headers(&received) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
     response
 }
 

@@ -24,3 +24,5 @@ mod introspection;
 mod joining;
 #[path = "auth/requests.rs"]
 mod requests;
+#[path = "auth/rotation.rs"]
+mod rotation;

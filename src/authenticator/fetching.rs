@@ -109,7 +109,10 @@ impl Authenticator {
         let (policy, limiter) = self.introspector(provider)?;
         let url = policy.introspection_url.as_ref()?;
         // It may have been answered since this request asked.
-        if self.knows(provider, digest, now) || !limiter.begin(now) {
+        let Mode::Oauth(oauth) = &self.mode else { return None };
+        if oauth.answers.get(provider, digest, now).is_some()
+            || !limiter.begin(oauth.answers.standing(provider, digest, now), now)
+        {
             return None;
         }
         self.metrics.happened(provider, Event::Fetch);
@@ -166,10 +169,6 @@ impl Authenticator {
             }
         };
         oauth.answers.insert(number, digest, answer, now);
-    }
-
-    fn knows(&self, provider: usize, digest: u128, now: UnixTime) -> bool {
-        matches!(&self.mode, Mode::Oauth(oauth) if oauth.answers.get(provider, digest, now).is_some())
     }
 
     fn introspector(&self, number: usize) -> Option<(&Provider, &Limiter)> {

@@ -204,7 +204,7 @@ impl Authenticator {
                 Verdict::Verified(VerifiedToken { provider, key: 0, validity, identity })
             }
             Some(Answer::Refused(cause)) => Verdict::Refused(Rejection::new(cause).of(number)),
-            None if oauth.limiters.get(number).is_some_and(|limiter| limiter.may_ask(now)) => {
+            None if oauth.may_introspect(number, digest, now) => {
                 Verdict::Needs(Need::Introspection { provider: number, digest })
             }
             None => {

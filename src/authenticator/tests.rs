@@ -727,6 +727,15 @@ fn garbage_is_bounded_and_leaves_known_tokens_alone() {
     assert!(statuses.iter().all(|status| [401, 503].contains(status)));
     assert_eq!(statuses.last(), Some(&503));
     assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0)), 200);
+
+    // Its answer has aged, and the flood goes on: those who were in are asked about all the same.
+    let later = T0.plus(secs(60));
+    for number in 0..1000 {
+        assert_ne!(status(&ask(&authenticator, &mut idp, &format!("more{number}"), later)), 200);
+    }
+    idp.answers = vec![(1, inactive()), (2, active("ada"))];
+    assert_eq!(status(&ask(&authenticator, &mut idp, "new", later)), 503, "this may be more garbage");
+    assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, later)), 200);
 }
 
 #[test]

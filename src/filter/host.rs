@@ -37,6 +37,7 @@ impl Status {
 pub(super) enum Headers {
     Request = 0,
     RequestTrailers = 1,
+    Response = 2,
     CalloutResponse = 6,
 }
 
@@ -61,6 +62,13 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_length: usize,
+        value: *const u8,
+        value_length: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
         map: u32,
         name: *const u8,
         name_length: usize,
@@ -165,6 +173,14 @@ pub(super) fn replace_header(map: Headers, name: &str, value: &str) -> Result<()
     // SAFETY: both strings outlive the call.
     check(unsafe {
         proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Adds a header beside those of the same name.
+pub(super) fn add_header(map: Headers, name: &str, value: &str) -> Result<(), Status> {
+    // SAFETY: both strings outlive the call.
+    check(unsafe {
+        proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
     })
 }
 

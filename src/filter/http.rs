@@ -7,7 +7,7 @@ use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
 use super::host::{self, Headers};
-use super::worker::{Phase, Worker, remove_headers, respond, unavailable};
+use super::worker::{Phase, Worker, remove_headers, respond, share, unavailable};
 use crate::header_map;
 use crate::request::RequestHead;
 
@@ -44,7 +44,7 @@ impl Request {
 
     fn action(&self) -> Action {
         match self.phase.get() {
-            Phase::Forwarded => Action::Continue,
+            Phase::Forwarded(_) => Action::Continue,
             Phase::Undecided | Phase::Answered => Action::Pause,
         }
     }
@@ -84,6 +84,13 @@ impl HttpContext for Request {
             .map(|(name, _)| String::from_utf8_lossy(name).into_owned());
         remove_headers(Headers::RequestTrailers, &names.collect::<Vec<_>>());
         self.action()
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        if let (Phase::Forwarded(Some(sharing)), Some(worker)) = (self.phase.get(), &self.worker) {
+            share(worker.authenticator(), sharing);
+        }
+        Action::Continue
     }
 }
 

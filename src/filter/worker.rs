@@ -16,6 +16,7 @@ use super::publish::Publisher;
 use crate::authenticator::{Authenticator, Introspection, Need, Pending, Step};
 use crate::cache::Digest;
 use crate::challenge::Challenges;
+use crate::cors::Sharing;
 use crate::decision::{Decision, Forward, LocalResponse};
 use crate::fetch::{FetchError, FetchRequest, FetchResult};
 use crate::keys::{Advance, Refresh, RefreshCause};
@@ -37,8 +38,8 @@ const STARTING: Duration = Duration::from_secs(5);
 pub(super) enum Phase {
     /// Nothing of it may pass.
     Undecided,
-    /// It goes to the upstream.
-    Forwarded,
+    /// It goes to the upstream, and its response is changed for browsers.
+    Forwarded(Option<Sharing>),
     /// It was answered here.
     Answered,
 }
@@ -260,7 +261,9 @@ impl Worker {
     /// Acts on the decision about the current context. Where the host does not change headers as told, the request is denied.
     fn act(&self, decision: Decision, phase: &Cell<Phase>) {
         match decision {
-            Decision::Forward(forward) if apply(&self.authenticator, &forward) => phase.set(Phase::Forwarded),
+            Decision::Forward(forward) if apply(&self.authenticator, &forward) => {
+                phase.set(Phase::Forwarded(forward.sharing));
+            }
             Decision::Forward(_) => respond(&unavailable(), phase),
             Decision::Respond(response) => respond(&response, phase),
         }
@@ -559,7 +562,7 @@ impl Worker {
 
 /// Lets a paused request go on if it may.
 fn go_on(phase: &Cell<Phase>) {
-    if phase.get() == Phase::Forwarded {
+    if matches!(phase.get(), Phase::Forwarded(_)) {
         let _ = host::continue_request();
     }
 }
@@ -572,6 +575,16 @@ fn apply(authenticator: &Authenticator, forward: &Forward) -> bool {
     remove_headers(Headers::Request, &forward.remove)
         && (!forward.remove_authorization || host::remove_header(Headers::Request, "authorization").is_ok())
         && forward.identity.as_ref().is_none_or(|identity| authenticator.identity_headers(identity).all(set))
+}
+
+/// Changes the response's headers. Where the host does not, browsers read nothing, or what the upstream lets them.
+pub(super) fn share(authenticator: &Authenticator, sharing: Sharing) {
+    for name in sharing.removed() {
+        let _ = host::remove_header(Headers::Response, name);
+    }
+    for (name, value) in authenticator.response_headers(sharing) {
+        let _ = host::add_header(Headers::Response, name, value);
+    }
 }
 
 /// Removes headers or trailers. WasmX over plain nginx does not take a removal to the upstream, but takes a replacement.

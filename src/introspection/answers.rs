@@ -9,6 +9,7 @@ use lru::LruCache;
 use crate::cache::{Digest, DigestHasher};
 use crate::claims::Validity;
 use crate::identity::Identity;
+use crate::introspection::Standing;
 use crate::policy::IntrospectionCachePolicy;
 use crate::rejection::Cause;
 use crate::time::UnixTime;
@@ -50,11 +51,15 @@ impl Answers {
     pub fn get(&self, provider: usize, token: Digest, now: UnixTime) -> Option<Answer> {
         let key = key(provider, token);
         let mut sides = self.sides();
-        if let Some((identity, validity, until)) = sides.active.get(&key) {
-            if now < *until && validity.check(now).is_ok() {
+        match sides.active.get(&key) {
+            Some((_, validity, _)) if validity.check(now).is_err() => {
+                sides.active.pop(&key);
+            }
+            Some((identity, validity, until)) if now < *until => {
                 return Some(Answer::Active(Arc::clone(identity), *validity));
             }
-            sides.active.pop(&key);
+            // Kept, to be known as one that was good.
+            Some(_) | None => {}
         }
         match sides.refused.get(&key) {
             Some((cause, until)) if now < *until => Some(Answer::Refused(*cause)),
@@ -63,6 +68,14 @@ impl Answers {
                 None
             }
             None => None,
+        }
+    }
+
+    /// What is known of a token whose answer is no longer fresh.
+    pub fn standing(&self, provider: usize, token: Digest, now: UnixTime) -> Standing {
+        match self.sides().active.peek(&key(provider, token)) {
+            Some((_, validity, _)) if validity.check(now).is_ok() => Standing::WasActive,
+            _ => Standing::Unknown,
         }
     }
 
@@ -133,6 +146,24 @@ mod tests {
         assert_eq!([1, 2, 3].map(|token| get(&answers, 0, token, 9)), [Some(true), Some(true), Some(false)]);
         assert_eq!([1, 2, 3].map(|token| get(&answers, 0, token, 30)), [Some(true), None, None]);
         assert_eq!(get(&answers, 0, 1, 60), None);
+    }
+
+    #[test]
+    fn a_token_that_was_good_is_known_as_such_until_it_expires_or_is_refused() {
+        let answers =
+            Answers::new(IntrospectionCachePolicy { size: 2, ..IntrospectionCachePolicy::default() });
+        let standing = |token, seconds| answers.standing(0, token, T0.plus(Duration::from_secs(seconds)));
+        answers.insert(0, 1, active(1000), T0);
+        assert_eq!((get(&answers, 0, 1, 60), standing(1, 60)), (None, Standing::WasActive));
+        assert_eq!((standing(1, 1000), standing(2, 0)), (Standing::Unknown, Standing::Unknown));
+        assert_eq!(answers.standing(1, 1, T0), Standing::Unknown, "to another provider");
+        answers.insert(0, 1, Answer::Refused(Cause::Inactive), T0);
+        assert_eq!(standing(1, 60), Standing::Unknown);
+        for token in 1..=3 {
+            answers.insert(0, token, active(1000), T0);
+        }
+        assert_eq!(standing(1, 0), Standing::Unknown, "the oldest is forgotten");
+        assert_eq!((get(&answers, 0, 2, 1000), answers.sides().active.len()), (None, 1));
     }
 
     #[test]

@@ -1,5 +1,9 @@
-//! How much one provider is asked (SPEC O-1): so many at once, so many a second, and nothing during the back-off after a failure.
+//! How much one provider is asked (SPEC O-1): so many at once, so many in any second, and nothing during the back-off after a failure.
+//!
+//! A quarter of both is kept for tokens that were good when they were asked about last. Whoever floods us with garbage takes up the rest, and those who are in
+//! already stay in.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +16,18 @@ const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 /// A question that was asked longer ago has been lost by its shell.
 const LOST_AFTER: Duration = Duration::from_secs(60);
 
+/// One part in so many is kept for tokens that were good.
+const KEPT: u32 = 4;
+
+/// What is known of a token that is to be asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing good.
+    Unknown,
+    /// It was active when it was asked about last, and has not expired.
+    WasActive,
+}
+
 /// Bounds the questions to one provider.
 #[derive(Debug)]
 pub struct Limiter {
@@ -22,9 +38,9 @@ pub struct Limiter {
 #[derive(Debug, Default)]
 struct State {
     in_flight: u32,
+    /// When questions of the last second were asked; at most as many as may be. Any second is looked at, not the clock's, of which two could meet.
+    begun: VecDeque<UnixTime>,
     last_begun: UnixTime,
-    second: UnixTime,
-    begun_this_second: u32,
     failures: u32,
     retry_at: UnixTime,
 }
@@ -36,18 +52,18 @@ impl Limiter {
     }
 
     /// Whether the provider may be asked now.
-    pub fn may_ask(&self, now: UnixTime) -> bool {
-        self.state().may_ask(self.limits, now)
+    pub fn may_ask(&self, standing: Standing, now: UnixTime) -> bool {
+        self.state().may_ask(self.limits, standing, now)
     }
 
     /// Counts a question that goes out now. False: it may not.
-    pub fn begin(&self, now: UnixTime) -> bool {
+    pub fn begin(&self, standing: Standing, now: UnixTime) -> bool {
         let mut state = self.state();
-        if !state.may_ask(self.limits, now) {
+        if !state.may_ask(self.limits, standing, now) {
             return false;
         }
         state.in_flight += 1;
-        state.begun_this_second += 1;
+        state.begun.push_back(now);
         state.last_begun = now;
         true
     }
@@ -82,17 +98,26 @@ impl Limiter {
 }
 
 impl State {
-    fn may_ask(&mut self, limits: IntrospectionLimits, now: UnixTime) -> bool {
-        if now.since(self.second) >= Duration::from_secs(1) || now < self.second {
-            self.second = now;
-            self.begun_this_second = 0;
+    fn may_ask(&mut self, limits: IntrospectionLimits, standing: Standing, now: UnixTime) -> bool {
+        // A clock that was set back makes the future of the past.
+        let is_over = |begun: &UnixTime| now.since(*begun) >= Duration::from_secs(1) || now < *begun;
+        while self.begun.front().is_some_and(is_over) {
+            self.begun.pop_front();
         }
         if now.since(self.last_begun) > LOST_AFTER {
             self.in_flight = 0;
         }
         now >= self.retry_at
-            && self.in_flight < limits.in_flight
-            && self.begun_this_second < limits.per_second
+            && self.in_flight < share(limits.in_flight, standing)
+            && u32::try_from(self.begun.len()).is_ok_and(|begun| begun < share(limits.per_second, standing))
+    }
+}
+
+/// How much of a limit is for such tokens.
+const fn share(limit: u32, standing: Standing) -> u32 {
+    match standing {
+        Standing::Unknown => limit - limit / KEPT,
+        Standing::WasActive => limit,
     }
 }
 
@@ -112,28 +137,64 @@ mod tests {
     #[test]
     fn only_so_many_are_in_flight() {
         let limiter = Limiter::new(IntrospectionLimits { in_flight: 2, per_second: 100 });
-        assert_eq!([limiter.begin(T0), limiter.begin(T0), limiter.begin(T0)], [true, true, false]);
+        let begin = || limiter.begin(Standing::Unknown, T0);
+        assert_eq!([begin(), begin(), begin()], [true, true, false]);
         limiter.succeed();
-        assert!(limiter.begin(T0) && !limiter.begin(T0));
+        assert!(begin() && !begin());
         limiter.abandon();
-        assert!(limiter.begin(T0));
+        assert!(begin());
     }
 
     #[test]
-    fn only_so_many_go_out_in_a_second() {
+    fn only_so_many_go_out_in_any_second() {
         let limiter = Limiter::new(IntrospectionLimits { in_flight: 100, per_second: 3 });
-        let begun = |at| (0..10).filter(|_| limiter.begin(at)).count();
-        assert_eq!((begun(T0), begun(after(999)), begun(after(1000)), begun(after(1500))), (3, 0, 3, 0));
+        let begun = |at| (0..10).filter(|_| limiter.begin(Standing::Unknown, at)).count();
+        assert_eq!([begun(T0), begun(after(999)), begun(after(1000)), begun(after(1500))], [3, 0, 3, 0]);
+        // Late in one second of the clock and early in the next is the same second.
+        assert_eq!(
+            [begun(after(2900)), begun(after(3100)), begun(after(3899)), begun(after(3900))],
+            [3, 0, 0, 3]
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_closes_nothing_for_long() {
+        let limiter = Limiter::new(IntrospectionLimits { in_flight: 100, per_second: 2 });
+        let begun = |at| (0..10).filter(|_| limiter.begin(Standing::Unknown, at)).count();
+        assert_eq!([begun(after(100_000)), begun(T0), begun(after(999)), begun(after(1000))], [2, 2, 0, 2]);
+    }
+
+    #[test]
+    fn a_quarter_is_kept_for_tokens_that_were_good() {
+        for (in_flight, per_second) in [(8, 1000), (1000, 8)] {
+            let limiter = Limiter::new(IntrospectionLimits { in_flight, per_second });
+            let begun = |standing| (0..100).filter(|_| limiter.begin(standing, T0)).count();
+            assert_eq!(
+                [begun(Standing::Unknown), begun(Standing::WasActive), begun(Standing::Unknown)],
+                [6, 2, 0]
+            );
+        }
+        // And what they take is taken from all.
+        let limiter = Limiter::new(IntrospectionLimits { in_flight: 8, per_second: 8 });
+        assert_eq!((0..100).filter(|_| limiter.begin(Standing::WasActive, T0)).count(), 8);
+        assert!(!limiter.may_ask(Standing::Unknown, T0));
+    }
+
+    #[test]
+    fn where_little_may_be_asked_nothing_is_kept() {
+        let limiter = Limiter::new(IntrospectionLimits { in_flight: 1, per_second: 1 });
+        assert!(limiter.may_ask(Standing::Unknown, T0));
     }
 
     #[test]
     fn nothing_goes_out_during_the_back_off() {
         let limiter = Limiter::new(IntrospectionLimits::default());
-        assert!(limiter.begin(T0) && limiter.fail(T0));
-        assert!(!limiter.begin(after(999)) && limiter.begin(after(1000)));
+        let begin = |at| limiter.begin(Standing::WasActive, at);
+        assert!(begin(T0) && limiter.fail(T0));
+        assert!(!begin(after(999)) && begin(after(1000)));
         assert!(!limiter.fail(after(1000)), "told once");
-        assert!(!limiter.begin(after(2999)) && limiter.begin(after(3000)));
+        assert!(!begin(after(2999)) && begin(after(3000)));
         assert!(limiter.succeed(), "it recovered");
-        assert!(limiter.begin(after(3000)));
+        assert!(begin(after(3000)));
     }
 }

@@ -172,6 +172,11 @@ fn one(world: &World, check: &Check, response: &RawResponse) -> Result<(), Strin
     match check {
         Check::ChallengeScope(_) => Ok(()),
         Check::Header(name, value) => header(response, name, value),
+        Check::Headers(name, all) => {
+            let lines = response.values(name);
+            let found = lines.iter().flat_map(|line| line.split(',').map(str::trim));
+            equal(name, &found.collect::<Vec<&str>>(), all)
+        }
         Check::NoHeader(name) => equal(name, &response.values(name).len(), &0),
         Check::Challenge(text) => header(response, "www-authenticate", text),
         Check::Json(body) => {

@@ -26,6 +26,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Check {
     /// A response header has this value.
     Header(&'static str, String),
+    /// A response header's values in this order, over however many lines (RFC 9110 §5.3): Envoy joins some.
+    Headers(&'static str, Vec<&'static str>),
     /// A response header is absent.
     NoHeader(&'static str),
     /// The `scope` parameter of the challenge.
@@ -48,6 +50,7 @@ impl std::fmt::Debug for Check {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Header(name, value) => write!(f, "response header {name}: {value}"),
+            Self::Headers(name, values) => write!(f, "response headers {name}: {values:?}"),
             Self::NoHeader(name) => write!(f, "no response header {name}"),
             Self::ChallengeScope(scope) => write!(f, "challenge with scope {scope:?}"),
             Self::Challenge(text) => write!(f, "challenge {text}"),
@@ -151,6 +154,10 @@ impl Expected {
 
     pub(crate) fn header(self, name: &'static str, value: &str) -> Self {
         self.check(Check::Header(name, value.to_owned()))
+    }
+
+    pub(crate) fn headers(self, name: &'static str, values: &[&'static str]) -> Self {
+        self.check(Check::Headers(name, values.to_vec()))
     }
 
     pub(crate) fn no_header(self, name: &'static str) -> Self {

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use envoy_test::cases::{Document, Host, Subject, World, run};
 use envoy_test::client;
+use envoy_test::upstream::wanted_headers;
 use envoy_test::{RawRequest, RawResponse};
 use registry_auth::authenticator::{Authenticator, Environment, Need, Step};
 use registry_auth::decision::{Decision, Forward};
@@ -92,11 +93,17 @@ impl Subject for Core {
                 body: response.body,
                 upstream: None,
             },
-            Decision::Forward(forward) => RawResponse {
-                status: 200,
-                upstream: Some(self.forward(request, &removed, &forward)),
-                ..RawResponse::default()
-            },
+            Decision::Forward(forward) => {
+                let upstream = self.forward(request, &removed, &forward);
+                let mut headers = wanted_headers(&upstream);
+                if let Some(sharing) = forward.sharing {
+                    headers
+                        .retain(|(name, _)| !sharing.removed().contains(&name.to_ascii_lowercase().as_str()));
+                    let added = self.0.response_headers(sharing);
+                    headers.extend(added.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+                }
+                RawResponse { status: 200, headers, upstream: Some(upstream), ..RawResponse::default() }
+            }
         })
     }
 }

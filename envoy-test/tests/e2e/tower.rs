@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use envoy_test::cases::{Document, Host, Subject, World, run};
-use envoy_test::upstream::CASE_HEADER;
+use envoy_test::upstream::{CASE_HEADER, wanted_headers};
 use envoy_test::{RawRequest, RawResponse, client};
 use registry::auth::{self, AuthLayer};
 use registry_auth::policy::Policy;
@@ -40,7 +40,7 @@ impl Tower {
     }
 }
 
-async fn arrive(arrivals: Arrivals, request: Request<Body>) {
+async fn arrive(arrivals: Arrivals, request: Request<Body>) -> HeaderMap {
     let (parts, body) = request.into_parts();
     let mut seen = RawRequest::new(parts.method.as_str(), &parts.uri.to_string());
     for (name, value) in &parts.headers {
@@ -48,7 +48,12 @@ async fn arrive(arrivals: Arrivals, request: Request<Body>) {
     }
     let seen = seen.body(to_bytes(body, 1 << 20).await.unwrap());
     let case = seen.values(CASE_HEADER).first().map(ToString::to_string).unwrap_or_default();
+    let mut answer = HeaderMap::new();
+    for (name, value) in wanted_headers(&seen) {
+        answer.append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+    }
     assert!(arrivals.lock().unwrap().insert(case, seen).is_none(), "a request arrived twice");
+    answer
 }
 
 impl Subject for Tower {

@@ -15,6 +15,7 @@ use http_body::Frame;
 use http_body_util::BodyExt;
 use registry_auth::authenticator::{Authenticator, Step};
 use registry_auth::challenge::Challenges;
+use registry_auth::cors::Sharing;
 use registry_auth::decision::{Decision, Forward, LocalResponse};
 use registry_auth::rejection::Cause;
 use registry_auth::request::RequestHead;
@@ -87,10 +88,13 @@ where
         Box::pin(async move {
             match gate.settle(begun, step).await {
                 Decision::Respond(response) => Ok(respond(response)),
-                Decision::Forward(forward) => match pass(&gate, forward, request) {
-                    Ok(request) => inner.call(request).await,
-                    Err(refused) => Ok(respond(refused)),
-                },
+                Decision::Forward(forward) => {
+                    let sharing = forward.sharing;
+                    match pass(&gate, forward, request) {
+                        Ok(request) => Ok(share(&gate, sharing, inner.call(request).await?)),
+                        Err(refused) => Ok(respond(refused)),
+                    }
+                }
             }
         })
     }
@@ -136,6 +140,21 @@ where
 fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), http::Error> {
     headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
     Ok(())
+}
+
+/// SPEC R-4: who may read the inner service's response.
+fn share(gate: &Gate, sharing: Option<Sharing>, mut response: Response<Body>) -> Response<Body> {
+    let Some(sharing) = sharing else { return response };
+    for name in sharing.removed() {
+        response.headers_mut().remove(*name);
+    }
+    for (name, value) in gate.authenticator().response_headers(sharing) {
+        // The configuration's origins are all valid.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().append(HeaderName::from_static(name), value);
+        }
+    }
+    response
 }
 
 /// SPEC I-1: trailers are headers to some.

@@ -104,6 +104,9 @@ async fn the_client_secret_is_sent_by_basic_and_rotates_on_disk() {
     let mut entry = endpoint.entry();
     entry["clientId"] = json!("registry client");
     entry["clientSecretFile"] = json!("secret");
+    // Not sent where there is a secret.
+    std::fs::write(files.path().join("token"), "service-account").unwrap();
+    entry["authTokenFile"] = json!("token");
     let gateway = gateway(entry, files.path());
     assert_eq!(gateway.ask("one").await.status, 401);
     std::fs::write(files.path().join("next"), "rotated").unwrap();

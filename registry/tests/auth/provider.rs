@@ -121,6 +121,16 @@ impl Provider {
         self.state.ended.subscribe().wait_for(|ended| *ended >= times).await.unwrap();
     }
 
+    /// What it publishes, for another one to serve.
+    pub fn key_set(&self) -> Value {
+        key_set(&self.state)
+    }
+
+    /// The same of its metadata.
+    pub fn metadata(&self) -> Value {
+        metadata(&self.state)
+    }
+
     pub fn token(&self, seed: u8) -> String {
         self.token_with(seed, json!({}))
     }
@@ -201,13 +211,17 @@ async fn answer(state: &State, request: &Request<Incoming>) -> Response<Body> {
             return Response::new(Body::new(body));
         }
     }
-    let body = if is_key_set {
-        let published = state.published.lock().unwrap().clone();
-        json!({"keys": published.into_iter().map(jwk).collect::<Vec<_>>()})
-    } else {
-        json!({"issuer": state.issuer, "jwks_uri": format!("{}/keys", state.issuer)})
-    };
+    let body = if is_key_set { key_set(state) } else { metadata(state) };
     Response::new(Body::from(body.to_string()))
+}
+
+fn key_set(state: &State) -> Value {
+    let published = state.published.lock().unwrap().clone();
+    json!({"keys": published.into_iter().map(jwk).collect::<Vec<_>>()})
+}
+
+fn metadata(state: &State) -> Value {
+    json!({"issuer": state.issuer, "jwks_uri": format!("{}/keys", state.issuer)})
 }
 
 /// A body of blanks.

@@ -55,6 +55,21 @@ async fn it_is_sent_as_basic_whatever_characters_it_has() {
 }
 
 #[tokio::test]
+async fn it_takes_the_place_of_the_token_file_with_introspection() {
+    let world = World::new();
+    world.write("secret", "s3cr3t");
+    world.write("token", "service-account-token");
+    let mut entry = introspecting(&world, "me");
+    entry["authTokenFile"] = json!(world.path("token"));
+    let (_gateway, probe) = world.gateway(&[entry]).await;
+    assert_eq!(probe.ask(CLUSTER, REALM).await.status, 200);
+    assert_eq!(world.authorizations(REALM).last().unwrap().as_deref(), Some(basic("me:s3cr3t").as_str()));
+    assert_eq!(probe.ask("production-keys-callout", REALM).await.status, 200);
+    let token = Some("Bearer service-account-token");
+    assert_eq!(world.authorizations(REALM).last().unwrap().as_deref(), token);
+}
+
+#[tokio::test]
 async fn it_is_sent_with_introspection_only() {
     let world = World::new();
     world.write("secret", "s3cr3t");
