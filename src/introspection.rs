@@ -87,7 +87,8 @@ fn validate(provider: &Provider, answer: &Map<String, Value>, now: UnixTime) -> 
         return Err(Rejection::with(Cause::TokenType, "bound to its sender (token_type DPoP)".to_owned()));
     }
     if let Some(issuer) = answer.get("iss").filter(|issuer| issuer.as_str() != Some(&provider.issuer)) {
-        let detail = format!("iss {}, expected {}", quote(&issuer.to_string()), quote(&provider.issuer));
+        let found = issuer.as_str().map_or_else(|| issuer.to_string(), str::to_owned);
+        let detail = format!("iss {}, expected {}", quote(&found), quote(&provider.issuer));
         return Err(Rejection::with(Cause::Issuer, detail));
     }
     if !claims::has_audience(answer, &provider.audience) {
@@ -101,7 +102,10 @@ fn validate(provider: &Provider, answer: &Map<String, Value>, now: UnixTime) -> 
         not_before: not_before.minus(provider.clock_skew),
         expires: expires.plus(provider.clock_skew),
     };
-    validity.check(now).map_err(Rejection::new)?;
+    validity.check(now).map_err(|cause| {
+        let (limit, word) = if cause == Cause::Expired { (expires, "exp") } else { (not_before, "nbf") };
+        Rejection::with(cause, format!("{word} {}, now {}", limit.as_secs(), now.as_secs()))
+    })?;
     Ok(validity)
 }
 

@@ -9,6 +9,7 @@ mod check;
 mod claims;
 mod cors;
 mod document;
+pub mod examples;
 mod expected;
 mod form;
 mod header;
@@ -153,7 +154,7 @@ pub async fn run(document: Document, world: &World, subject: &impl Subject) -> u
         };
         let request = (case.request)(world).header(CASE_HEADER, format!("case-{number}"));
         let outcome = match subject.send(&request).await {
-            Ok(response) => check::check(world, case.document, expected, &request, &response)
+            Ok(response) => check::check(Some(world), case.document.terms(), expected, &request, &response)
                 .map_err(|error| format!("{error}\n    answered {} {}", response.status, response.text())),
             Err(error) => {
                 expected.allows_closing().then_some(()).ok_or_else(|| format!("no response: {error}"))

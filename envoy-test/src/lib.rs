@@ -17,6 +17,7 @@ pub mod dns;
 pub mod envoy;
 mod frames;
 pub mod gateway;
+pub mod loopback;
 pub mod message;
 pub mod port;
 pub mod project;

@@ -10,8 +10,9 @@ mod fault;
 mod key;
 mod realm;
 mod server;
-mod tls;
+pub(crate) mod tls;
 mod token;
+pub mod vendor;
 
 use std::collections::BTreeMap;
 use std::io;

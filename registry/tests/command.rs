@@ -1,6 +1,13 @@
 //! The `registry` command: what it refuses, and how it ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    missing_docs
+)]
 
 #[path = "auth/provider.rs"]
 #[allow(dead_code, unreachable_pub)]
@@ -271,4 +278,48 @@ async fn no_credentials_are_logged() {
     let (_, log) = served.end();
     assert!(log.contains("path=\"/registry/default/v0.1/servers\""), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
+}
+
+/// With the files that a deployment has, and hosts that do not exist: no test asks the real ones.
+#[tokio::test]
+async fn every_example_is_served() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut served = 0;
+    for entry in
+        fs::read_dir(&examples).unwrap().map(Result::unwrap).filter(|entry| entry.file_name() != "local")
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let place = format!("{}/", directory.path().display());
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        for (name, text) in
+            [("keycloak-client-secret", "secret\n"), ("token", "token\n"), ("ca.crt", &authority.pem())]
+        {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let text = fs::read_to_string(entry.path().join("config.yaml")).unwrap();
+        let text = text
+            .replace("/etc/registry/", &place)
+            .replace("/var/run/secrets/kubernetes.io/serviceaccount/", &place)
+            .replace("../local/", &format!("{}/local/", examples.display()));
+        let (start, rest) = text.split_once("https://").unwrap();
+        let elsewhere = rest.split("https://").map(|url| {
+            let end = url.find(|end: char| !end.is_ascii_alphanumeric() && !".-".contains(end)).unwrap();
+            format!("https://{}.invalid{}", &url[..end], &url[end..])
+        });
+        fs::write(directory.path().join("config.yaml"), start.to_owned() + &elsewhere.collect::<String>())
+            .unwrap();
+
+        let addresses = ["--address", "127.0.0.1:0", "--internal-address", "127.0.0.1:0"];
+        let server = Served::start(&mut command(&directory, &addresses));
+        assert_eq!(get(server.public, "/registry/default/v0.1/servers").await.status, 401);
+        let metadata = get(server.public, "/.well-known/oauth-protected-resource").await;
+        assert!(metadata.json()["authorization_servers"][0].is_string(), "{metadata:?}");
+        server.signal("TERM");
+        let (code, log) = server.end();
+        assert_eq!(code, Some(0), "{log}");
+        served += 1;
+    }
+    assert_eq!(served, 6);
 }

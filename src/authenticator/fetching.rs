@@ -163,10 +163,7 @@ impl Authenticator {
                 let identity = Identity::new(&provider.name, &claims, &provider.claims_to_headers);
                 Answer::Active(Arc::new(identity), claims.validity())
             }
-            Verdict::Refused(rejection) => {
-                log::debug!("provider {}: introspection: {rejection}", provider.name);
-                Answer::Refused(rejection.cause)
-            }
+            Verdict::Refused(rejection) => Answer::Refused(rejection),
         };
         oauth.answers.insert(number, digest, answer, now);
     }

@@ -203,7 +203,7 @@ impl Authenticator {
                 let provider = u32::try_from(number).unwrap_or(u32::MAX);
                 Verdict::Verified(VerifiedToken { provider, key: 0, validity, identity })
             }
-            Some(Answer::Refused(cause)) => Verdict::Refused(Rejection::new(cause).of(number)),
+            Some(Answer::Refused(rejection)) => Verdict::Refused(rejection.of(number)),
             None if oauth.may_introspect(number, digest, now) => {
                 Verdict::Needs(Need::Introspection { provider: number, digest })
             }

@@ -11,7 +11,7 @@ use crate::claims::Validity;
 use crate::identity::Identity;
 use crate::introspection::Standing;
 use crate::policy::IntrospectionCachePolicy;
-use crate::rejection::Cause;
+use crate::rejection::Rejection;
 use crate::time::UnixTime;
 
 /// Whoever asked, and everybody who waited with them, reads the answer from here: it lives at least so long.
@@ -22,8 +22,8 @@ const SHORTEST: Duration = Duration::from_secs(1);
 pub enum Answer {
     /// Good until then.
     Active(Arc<Identity>, Validity),
-    /// Not good, and why.
-    Refused(Cause),
+    /// Not good, and why, with what the log says about it. That is one short text, and none for tokens that are nobody's.
+    Refused(Rejection),
 }
 
 /// Recent answers of one worker.
@@ -34,7 +34,7 @@ pub struct Answers {
 
 struct Sides {
     active: LruCache<Digest, (Arc<Identity>, Validity, UnixTime), DigestHasher>,
-    refused: LruCache<Digest, (Cause, UnixTime), DigestHasher>,
+    refused: LruCache<Digest, (Rejection, UnixTime), DigestHasher>,
 }
 
 impl Answers {
@@ -62,7 +62,7 @@ impl Answers {
             Some(_) | None => {}
         }
         match sides.refused.get(&key) {
-            Some((cause, until)) if now < *until => Some(Answer::Refused(*cause)),
+            Some((rejection, until)) if now < *until => Some(Answer::Refused(rejection.clone())),
             Some(_) => {
                 sides.refused.pop(&key);
                 None
@@ -92,9 +92,9 @@ impl Answers {
                     sides.active.pop_lru();
                 }
             }
-            Answer::Refused(cause) => {
+            Answer::Refused(rejection) => {
                 sides.active.pop(&key);
-                sides.refused.put(key, (cause, now.plus(self.policy.negative_ttl.max(SHORTEST))));
+                sides.refused.put(key, (rejection, now.plus(self.policy.negative_ttl.max(SHORTEST))));
                 while sides.refused.len() > size {
                     sides.refused.pop_lru();
                 }
@@ -120,6 +120,7 @@ mod tests {
 
     use super::*;
     use crate::claims::VerifiedClaims;
+    use crate::rejection::Cause;
 
     const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -142,7 +143,7 @@ mod tests {
         let answers = Answers::new(IntrospectionCachePolicy::default());
         answers.insert(0, 1, active(1000), T0);
         answers.insert(0, 2, active(30), T0);
-        answers.insert(0, 3, Answer::Refused(Cause::Inactive), T0);
+        answers.insert(0, 3, Answer::Refused(Cause::Inactive.into()), T0);
         assert_eq!([1, 2, 3].map(|token| get(&answers, 0, token, 9)), [Some(true), Some(true), Some(false)]);
         assert_eq!([1, 2, 3].map(|token| get(&answers, 0, token, 30)), [Some(true), None, None]);
         assert_eq!(get(&answers, 0, 1, 60), None);
@@ -169,7 +170,7 @@ mod tests {
     #[test]
     fn answers_belong_to_a_provider() {
         let answers = Answers::new(IntrospectionCachePolicy::default());
-        answers.insert(0, 7, Answer::Refused(Cause::Inactive), T0);
+        answers.insert(0, 7, Answer::Refused(Cause::Inactive.into()), T0);
         answers.insert(1, 7, active(60), T0);
         assert_eq!(
             (get(&answers, 0, 7, 0), get(&answers, 1, 7, 0), get(&answers, 2, 7, 0)),
@@ -183,7 +184,7 @@ mod tests {
             Answers::new(IntrospectionCachePolicy { size: 10, ..IntrospectionCachePolicy::default() });
         answers.insert(0, 1, active(60), T0);
         for token in 100..1000 {
-            answers.insert(0, token, Answer::Refused(Cause::Inactive), T0);
+            answers.insert(0, token, Answer::Refused(Cause::Inactive.into()), T0);
         }
         assert_eq!(get(&answers, 0, 1, 0), Some(true));
         assert_eq!((get(&answers, 0, 100, 0), get(&answers, 0, 999, 0)), (None, Some(false)));
@@ -194,7 +195,7 @@ mod tests {
     fn a_later_answer_replaces_the_earlier_one() {
         let answers = Answers::new(IntrospectionCachePolicy::default());
         answers.insert(0, 1, active(60), T0);
-        answers.insert(0, 1, Answer::Refused(Cause::Inactive), T0);
+        answers.insert(0, 1, Answer::Refused(Cause::Inactive.into()), T0);
         assert_eq!(get(&answers, 0, 1, 0), Some(false));
         answers.insert(0, 1, active(60), T0);
         assert_eq!(get(&answers, 0, 1, 0), Some(true));

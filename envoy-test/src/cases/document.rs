@@ -34,6 +34,26 @@ pub enum Document {
 /// The resource of every document but [`Document::Path`].
 pub(crate) const RESOURCE: &str = "https://registry.example.com";
 
+/// What a document says of every response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// The realm of challenges, as it stands in quotes.
+    pub(crate) realm: &'static str,
+    /// RFC 9728 §3.1: the well-known path goes between host and path.
+    pub(crate) metadata_url: &'static str,
+    /// Whether the upstream sees `Authorization`.
+    pub(crate) forwards_token: bool,
+}
+
+impl Terms {
+    /// Those of a document that says nothing, for [`RESOURCE`].
+    pub(crate) const DEFAULT: Self = Self {
+        realm: "mcp-registry",
+        metadata_url: "https://registry.example.com/.well-known/oauth-protected-resource",
+        forwards_token: true,
+    };
+}
+
 impl Document {
     /// All documents.
     pub const ALL: [Self; 11] = [
@@ -112,25 +132,16 @@ impl Document {
         json!({ "auth": { "mode": "oauth", "oauth": oauth } })
     }
 
-    /// The realm of challenges, as it stands in quotes.
-    pub(crate) fn realm(self) -> &'static str {
+    pub(crate) fn terms(self) -> Terms {
         match self {
-            Self::Path => r#"say "registry" \ here"#,
-            _ => "mcp-registry",
+            Self::Path => Terms {
+                realm: r#"say "registry" \ here"#,
+                metadata_url: "https://registry.example.com/.well-known/oauth-protected-resource/mcp/registry",
+                ..Terms::DEFAULT
+            },
+            Self::Strict => Terms { forwards_token: false, ..Terms::DEFAULT },
+            _ => Terms::DEFAULT,
         }
-    }
-
-    /// RFC 9728 §3.1: the well-known path goes between host and path.
-    pub(crate) fn metadata_url(self) -> &'static str {
-        match self {
-            Self::Path => "https://registry.example.com/.well-known/oauth-protected-resource/mcp/registry",
-            _ => "https://registry.example.com/.well-known/oauth-protected-resource",
-        }
-    }
-
-    /// Whether the upstream sees `Authorization`.
-    pub(crate) fn forwards_token(self) -> bool {
-        self != Self::Strict
     }
 }
 

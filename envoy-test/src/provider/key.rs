@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -13,6 +13,8 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rcgen::{CertificateParams, DnType, PKCS_RSA_SHA256};
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 
 use super::algorithm::{Algorithm, Family};
@@ -81,6 +83,32 @@ impl SigningKey {
         jwk["use"] = json!("sig");
         jwk["alg"] = json!(self.algorithm.as_str());
         jwk
+    }
+
+    /// The same key under another `kid`.
+    #[must_use]
+    pub fn with_kid(mut self, kid: &str) -> Self {
+        kid.clone_into(&mut self.kid);
+        self
+    }
+
+    /// A certificate the key has made for itself, as `x5c` and its thumbprints (RFC 7517 §4.7 to §4.9). Of RSA keys only.
+    ///
+    /// # Panics
+    /// When it is another key.
+    pub fn certificate(&self, name: &str) -> Value {
+        let Pair::Rsa(pair) = &self.pair else { panic!("an RSA key") };
+        let private: Pkcs8V1Der<'_> = pair.as_der().expect("PKCS #8");
+        let private = PrivatePkcs8KeyDer::from(private.as_ref().to_vec());
+        let key = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&private, &PKCS_RSA_SHA256).expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        json!({
+            "x5c": [STANDARD.encode(certificate.der())],
+            "x5t": URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, certificate.der())),
+            "x5t#S256": URL_SAFE_NO_PAD.encode(digest(&SHA256, certificate.der())),
+        })
     }
 
     /// SubjectPublicKeyInfo as PEM, what a confused verifier would use as an HMAC key. Empty for keys other than RSA.

@@ -16,7 +16,7 @@ use super::realm::Realm;
 /// A token to be: an access token shaped like Keycloak's, valid for five minutes, unless told otherwise. Times are relative to now.
 #[must_use]
 pub struct TokenSpec {
-    realm: Arc<Realm>,
+    keys: Keys,
     algorithm: Algorithm,
     key: Option<Arc<SigningKey>>,
     kid: Kid,
@@ -26,6 +26,23 @@ pub struct TokenSpec {
     edit_header: Option<Edit>,
     edit_claims: Option<Edit>,
     damage: Vec<Damage>,
+}
+
+/// What signs, unless told otherwise.
+enum Keys {
+    /// The realm's newest key for the algorithm.
+    Realm(Arc<Realm>),
+    /// This one.
+    One(Arc<SigningKey>),
+}
+
+impl Keys {
+    fn signing_key(&self, algorithm: Algorithm) -> Arc<SigningKey> {
+        match self {
+            Self::Realm(realm) => realm.signing_key(algorithm),
+            Self::One(key) => Arc::clone(key),
+        }
+    }
 }
 
 type Edit = Box<dyn FnOnce(String) -> String + Send>;
@@ -82,10 +99,7 @@ impl Damage {
 
 impl fmt::Debug for TokenSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenSpec")
-            .field("realm", &self.realm.options.name)
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("TokenSpec").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
@@ -110,14 +124,24 @@ impl TokenSpec {
             "email": "alice@example.com",
             "email_verified": true,
         });
+        Self::of(Keys::Realm(realm), algorithm, claims)
+    }
+
+    /// A token with these claims and no others, to be signed with `key`.
+    pub fn signed_by(key: &Arc<SigningKey>, claims: Value) -> Self {
+        Self::of(Keys::One(Arc::clone(key)), key.algorithm(), claims)
+    }
+
+    fn of(keys: Keys, algorithm: Algorithm, claims: Value) -> Self {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
         Self {
-            realm,
+            keys,
             algorithm,
             key: None,
             kid: Kid::OfTheKey,
             signing: Signing::Key,
             header: Map::new(),
-            claims: claims.as_object().cloned().unwrap_or_default(),
+            claims,
             edit_header: None,
             edit_claims: None,
             damage: Vec::new(),
@@ -150,7 +174,7 @@ impl TokenSpec {
 
     /// Signs with a key nobody has published, under the `kid` of the realm's own.
     pub fn foreign_key(mut self) -> Self {
-        let kid = self.realm.signing_key(self.algorithm).kid().to_owned();
+        let kid = self.keys.signing_key(self.algorithm).kid().to_owned();
         self.key = Some(Arc::new(SigningKey::generate(self.algorithm, Some(&kid))));
         self
     }
@@ -264,7 +288,7 @@ impl TokenSpec {
 
     /// The token in compact serialisation (RFC 7515 §7.1).
     pub fn mint(self) -> String {
-        let key = self.key.clone().unwrap_or_else(|| self.realm.signing_key(self.algorithm));
+        let key = self.key.clone().unwrap_or_else(|| self.keys.signing_key(self.algorithm));
         let mut header = Map::new();
         header.insert("alg".to_owned(), json!(self.algorithm.as_str()));
         header.insert("typ".to_owned(), json!("JWT"));
@@ -289,6 +313,12 @@ impl TokenSpec {
             token.damage(damage);
         }
         format!("{}.{}", token.signed, URL_SAFE_NO_PAD.encode(token.signature))
+    }
+}
+
+impl From<TokenSpec> for String {
+    fn from(spec: TokenSpec) -> Self {
+        spec.mint()
     }
 }
 

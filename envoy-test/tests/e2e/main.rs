@@ -14,5 +14,7 @@ mod envoy_cases;
 mod harness;
 mod introspection;
 mod keys;
+mod providers;
 mod tower;
 mod transports;
+mod vendors;

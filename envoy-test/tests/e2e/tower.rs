@@ -12,22 +12,23 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Request};
 use envoy_test::cases::{Document, Host, Subject, World, run};
 use envoy_test::upstream::{CASE_HEADER, wanted_headers};
 use envoy_test::{RawRequest, RawResponse, client};
-use registry::auth::{self, AuthLayer};
+use registry::auth::{self, AuthLayer, Tuning};
 use registry_auth::policy::Policy;
+use serde_json::Value;
 
 /// What reached the protected service, by case.
 type Arrivals = Arc<Mutex<BTreeMap<String, RawRequest>>>;
 
-struct Tower {
+pub(crate) struct Tower {
     address: SocketAddr,
     arrivals: Arrivals,
 }
 
 impl Tower {
-    async fn start(document: Document, world: &World) -> Self {
+    pub(crate) async fn start(configuration: &Value, tuning: &Tuning) -> Self {
         let environment = registry_auth::config::Environment::default();
-        let policy = Policy::from_document(&document.configuration(world), &environment).unwrap().policy;
-        let gate = auth::start(policy, Path::new("."), &auth::Tuning::default()).unwrap();
+        let policy = Policy::from_document(configuration, &environment).unwrap().policy;
+        let gate = auth::start(policy, Path::new("."), tuning).unwrap();
         let arrivals = Arrivals::default();
         let seen = Arc::clone(&arrivals);
         let protected =
@@ -74,7 +75,7 @@ async fn every_case_against_the_tower_layer() {
     let world = World::start().unwrap();
     let mut passed = 0;
     for document in Document::ALL {
-        let tower = Tower::start(document, &world).await;
+        let tower = Tower::start(&document.configuration(&world), &Tuning::default()).await;
         passed += run(document, &world, &tower).await;
     }
     assert!(passed > 150, "only {passed} cases");

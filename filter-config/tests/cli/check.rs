@@ -12,6 +12,21 @@ fn every_seed_document_passes() {
 }
 
 #[test]
+fn every_example_passes_with_warnings_about_files_and_networks_only() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut passed = 0;
+    for entry in std::fs::read_dir(examples).unwrap().map(Result::unwrap) {
+        let output = check(&entry.path().join("config.yaml"), &[]);
+        let (name, said) = (entry.file_name(), stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{name:?}: {said}");
+        let expected = ["cannot be read", "private and loopback addresses", "loopback host"];
+        assert!(said.lines().all(|line| expected.iter().any(|text| line.contains(text))), "{name:?}: {said}");
+        passed += 1;
+    }
+    assert_eq!(passed, 7);
+}
+
+#[test]
 fn all_errors_are_reported_at_once() {
     let directory = directory("all_errors");
     let text = "auth:\n  oauth:\n    resourceUrl: registry.example.com\n    provider: []\n    providers:\n      - {name: a, issuerUrl: 'https://u:hunter2@a.example', \

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use registry_auth::address::{AddressError, AddressKind, AddressRule};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The addresses of a name.
-pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+/// The addresses of a name. A port of 0 stands for the URL's; so does any other where the URL names one.
+pub type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Looks names up.
 pub trait Lookup: Send + Sync + 'static {
@@ -26,10 +26,7 @@ pub struct SystemLookup;
 impl Lookup for SystemLookup {
     fn lookup(&self, name: &str) -> Found {
         let name = name.to_owned();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
+        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
     }
 }
 
@@ -67,9 +64,7 @@ impl Resolve for PermittedAddresses {
         let found = self.lookup.lookup(name.as_str());
         let rule = self.rule;
         Box::pin(async move {
-            let addresses = permitted(rule, name.as_str(), found.await)?;
-            // Port 0 is replaced by the URL's.
-            let addresses: Addrs = Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0)));
+            let addresses: Addrs = Box::new(permitted(rule, name.as_str(), found.await)?.into_iter());
             Ok(addresses)
         })
     }
@@ -78,14 +73,15 @@ impl Resolve for PermittedAddresses {
 fn permitted(
     rule: AddressRule,
     name: &str,
-    found: io::Result<Vec<IpAddr>>,
-) -> Result<Vec<IpAddr>, ResolveError> {
+    found: io::Result<Vec<SocketAddr>>,
+) -> Result<Vec<SocketAddr>, ResolveError> {
     let no_such_host = |cause: String| ResolveError::NoSuchHost { name: name.to_owned(), cause };
     let found = found.map_err(|error| no_such_host(error.to_string()))?;
-    let permitted: Vec<IpAddr> = found.iter().copied().filter(|address| rule.permits(*address)).collect();
-    match found.first() {
+    let permitted: Vec<SocketAddr> =
+        found.iter().copied().filter(|address| rule.permits(address.ip())).collect();
+    match found.first().map(SocketAddr::ip) {
         None => Err(no_such_host("it has no address".to_owned())),
-        Some(&address) if permitted.is_empty() => Err(ResolveError::Refused {
+        Some(address) if permitted.is_empty() => Err(ResolveError::Refused {
             name: name.to_owned(),
             address,
             error: AddressError { kind: AddressKind::of(address) },
@@ -99,9 +95,9 @@ mod tests {
     use super::*;
 
     fn resolve(rule: AddressRule, addresses: &[&str]) -> Result<Vec<String>, String> {
-        let found = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let found = addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 0)).collect();
         permitted(rule, "idp.example.com", Ok(found))
-            .map(|addresses| addresses.iter().map(ToString::to_string).collect())
+            .map(|addresses| addresses.iter().map(|address| address.ip().to_string()).collect())
             .map_err(|error| error.to_string())
     }
 

@@ -1,6 +1,6 @@
 //! An axum router behind the layer, without a network.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -162,7 +162,7 @@ pub struct Everywhere(pub IpAddr);
 
 impl Lookup for Everywhere {
     fn lookup(&self, _: &str) -> Found {
-        let address = self.0;
+        let address = SocketAddr::new(self.0, 0);
         Box::pin(async move { Ok(vec![address]) })
     }
 }

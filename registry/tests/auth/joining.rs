@@ -1,6 +1,6 @@
 //! Requests that need the same keys wait for one refresh (SPEC J-10).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -101,7 +101,7 @@ struct Panics(AtomicBool);
 impl Lookup for Panics {
     fn lookup(&self, _: &str) -> Found {
         assert!(self.0.swap(true, Ordering::SeqCst), "as the test wants");
-        Box::pin(async { Ok(vec![IpAddr::V4(Ipv4Addr::LOCALHOST)]) })
+        Box::pin(async { Ok(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))]) })
     }
 }
 
