@@ -26,6 +26,7 @@ use crate::rejection::{Cause, Rejection, quote};
 use crate::request::{RequestHead, ReservedHeaders, Scan};
 use crate::resource_metadata::ResourceMetadata;
 use crate::scopes::{RequirementId, Requirements};
+use crate::signature::Backend;
 use crate::time::UnixTime;
 use judging::Verdict;
 
@@ -37,6 +38,17 @@ const MAX_REFRESHES: usize = 3;
 pub struct Environment {
     /// Random, and this worker's own.
     pub digest_key: [u8; 16],
+    /// Verifies signatures.
+    pub backend: Backend,
+    /// How many threads will share this authenticator, about; it only decides how they get out of each other's way.
+    pub threads: usize,
+}
+
+impl Environment {
+    /// What runs everywhere: the default backend, for one thread.
+    pub const fn new(digest_key: [u8; 16]) -> Self {
+        Self { digest_key, backend: Backend::RustCrypto, threads: 1 }
+    }
 }
 
 /// What a request's shell has to do next.
@@ -420,7 +432,9 @@ impl Oauth {
             challenges: Challenges::new(&policy.resource.realm, metadata.url()),
             metadata,
             requirements: Requirements::new(&policy.required_scopes),
-            keys: (0..policy.providers.len()).map(|number| ProviderKeys::new(number, jitter)).collect(),
+            keys: (0..policy.providers.len())
+                .map(|number| ProviderKeys::new(number, jitter, environment.backend))
+                .collect(),
             digester: Digester::new(&environment.digest_key),
             verified: VerifiedTokens::new(policy.token_cache_size),
             answers: Answers::new(policy.introspection_cache),

@@ -22,7 +22,7 @@ impl Core {
         let configuration = document.configuration(world);
         let loaded =
             Policy::from_document(&configuration, &registry_auth::config::Environment::default()).unwrap();
-        Self(Authenticator::new(loaded.policy, Environment { digest_key: [7; 16] }))
+        Self(Authenticator::new(loaded.policy, Environment::new([7; 16])))
     }
 
     async fn decide(&self, head: &RequestHead<'_>) -> (Vec<String>, Decision) {
