@@ -6,11 +6,12 @@
 
 mod fetching;
 mod judging;
+mod recognised;
 
 use std::sync::atomic::AtomicBool;
 
 use crate::bearer::{BearerError, BearerToken, BorrowedToken, Credentials};
-use crate::cache::{Digest, Digester, VerifiedToken, VerifiedTokens};
+use crate::cache::{Digest, Digester, VerifiedToken};
 use crate::challenge::Challenges;
 use crate::cors::{self, Sharing};
 use crate::decision::{Decision, Forward, LocalResponse};
@@ -26,8 +27,10 @@ use crate::rejection::{Cause, Rejection, quote};
 use crate::request::{RequestHead, ReservedHeaders, Scan};
 use crate::resource_metadata::ResourceMetadata;
 use crate::scopes::{RequirementId, Requirements};
+use crate::signature::Backend;
 use crate::time::UnixTime;
 use judging::Verdict;
+use recognised::RecognisedTokens;
 
 /// A request waits for at most so many refreshes of keys, and once more for each provider that introspects.
 const MAX_REFRESHES: usize = 3;
@@ -37,6 +40,17 @@ const MAX_REFRESHES: usize = 3;
 pub struct Environment {
     /// Random, and this worker's own.
     pub digest_key: [u8; 16],
+    /// Verifies signatures.
+    pub backend: Backend,
+    /// How many threads will share this authenticator, about; it only decides how they get out of each other's way.
+    pub threads: usize,
+}
+
+impl Environment {
+    /// What runs everywhere: the default backend, for one thread.
+    pub const fn new(digest_key: [u8; 16]) -> Self {
+        Self { digest_key, backend: Backend::RustCrypto, threads: 1 }
+    }
 }
 
 /// What a request's shell has to do next.
@@ -145,7 +159,7 @@ struct Oauth {
     requirements: Requirements,
     keys: Vec<ProviderKeys>,
     digester: Digester,
-    verified: VerifiedTokens,
+    verified: RecognisedTokens,
     answers: Answers,
     /// Of each provider.
     limiters: Vec<Limiter>,
@@ -176,7 +190,7 @@ impl Authenticator {
             Policy::Anonymous => Self {
                 mode: Mode::Anonymous,
                 reserved: ReservedHeaders::new(IDENTITY_HEADERS.into_iter()),
-                metrics: Metrics::new(0),
+                metrics: Metrics::new(0, environment.threads),
             },
             Policy::Oauth(policy) => {
                 let claims = policy
@@ -185,7 +199,7 @@ impl Authenticator {
                     .flat_map(|provider| &provider.claims_to_headers)
                     .map(|rule| rule.header.as_str());
                 let reserved = ReservedHeaders::new(IDENTITY_HEADERS.into_iter().chain(claims));
-                let metrics = Metrics::new(policy.providers.len());
+                let metrics = Metrics::new(policy.providers.len(), environment.threads);
                 Self { mode: Mode::Oauth(Box::new(Oauth::new(*policy, environment))), reserved, metrics }
             }
         }
@@ -432,9 +446,11 @@ impl Oauth {
             challenges: Challenges::new(&policy.resource.realm, metadata.url()),
             metadata,
             requirements: Requirements::new(&policy.required_scopes),
-            keys: (0..policy.providers.len()).map(|number| ProviderKeys::new(number, jitter)).collect(),
+            keys: (0..policy.providers.len())
+                .map(|number| ProviderKeys::new(number, jitter, environment.backend))
+                .collect(),
             digester: Digester::new(&environment.digest_key),
-            verified: VerifiedTokens::new(policy.token_cache_size),
+            verified: RecognisedTokens::new(policy.token_cache_size, environment.threads),
             answers: Answers::new(policy.introspection_cache),
             limiters: policy.providers.iter().map(|_| Limiter::new(policy.introspection_limits)).collect(),
             refreshes_in_background: AtomicBool::new(false),

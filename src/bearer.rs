@@ -109,6 +109,10 @@ impl<'a> Authorization<'a> {
 
 /// Whether a proxy joined several headers into one list. Other schemes have commas of their own (`Digest`), which is why a second scheme is looked for.
 fn is_joined(value: &[u8]) -> bool {
+    // Nearly never; and this search is fast.
+    if !value.contains(&b',') {
+        return false;
+    }
     let mut parts = value.split(|byte| *byte == b',');
     let first_is_bearer = parts.next().is_some_and(starts_with_bearer);
     parts.any(|part| first_is_bearer || starts_with_bearer(part))
@@ -123,10 +127,35 @@ fn starts_with_bearer(part: &[u8]) -> bool {
 /// RFC 6750 §2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn parse_b64token(token: &[u8]) -> Option<&str> {
     let body = token.iter().rposition(|byte| *byte != b'=').and_then(|last| token.get(..=last))?;
-    let allowed = body.iter().all(|byte| B64TOKEN.get(usize::from(*byte)).copied().unwrap_or(false));
-    if allowed { std::str::from_utf8(token).ok() } else { None }
+    if all_b64token(body) { std::str::from_utf8(token).ok() } else { None }
 }
 
+/// Without a branch in it, compilers make this one step for 16 bytes or more.
+#[cfg(not(target_arch = "wasm32"))]
+fn all_b64token(bytes: &[u8]) -> bool {
+    let allowed = |byte: u8| {
+        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        // `-`, `.`, `/` and the digits are neighbours.
+        let is_digit_or_neighbour = byte.wrapping_sub(b'-') < 13;
+        is_letter | is_digit_or_neighbour | (byte == b'_') | (byte == b'~') | (byte == b'+')
+    };
+    bytes.iter().fold(true, |all, byte| all & allowed(*byte))
+}
+
+/// Without vectors, a table takes the fewest steps. Eight at a time are looked up, and only then is there something to decide.
+#[cfg(target_arch = "wasm32")]
+fn all_b64token(bytes: &[u8]) -> bool {
+    let (eights, rest) = bytes.as_chunks::<8>();
+    eights.iter().all(|eight| all_in_table(eight)) && all_in_table(rest)
+}
+
+#[cfg(any(target_arch = "wasm32", test))]
+fn all_in_table(bytes: &[u8]) -> bool {
+    let allowed = |byte: &u8| B64TOKEN.get(usize::from(*byte)).copied().unwrap_or(false);
+    bytes.iter().fold(true, |all, byte| all & allowed(byte))
+}
+
+#[cfg(any(target_arch = "wasm32", test))]
 static B64TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -213,6 +242,21 @@ mod tests {
             assert_eq!(extract(&[value.as_bytes()]), Err(BearerError::Malformed), "{value}");
         }
         assert_eq!(extract(&[b"Bearer \xff\xfe"]), Err(BearerError::Malformed));
+    }
+
+    #[test]
+    fn every_byte_is_judged_alike_in_every_place() {
+        for byte in 0..=u8::MAX {
+            for length in [1, 8, 15, 16, 33, 100] {
+                for place in [0, length / 2, length - 1] {
+                    let mut bytes = vec![b'a'; length];
+                    bytes[place] = byte;
+                    let expected = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+                    assert_eq!(all_b64token(&bytes), expected, "{byte:#x} of {length}");
+                    assert_eq!(all_in_table(&bytes), expected, "{byte:#x} of {length}");
+                }
+            }
+        }
     }
 
     #[test]

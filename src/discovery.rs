@@ -6,6 +6,7 @@ use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, MAX_DOCUME
 use crate::json;
 use crate::jwk::JwkSet;
 use crate::policy::{HttpRule, Provider, Purpose};
+use crate::signature::Backend;
 use crate::url::Url;
 
 /// What a metadata response says about where to go on.
@@ -89,14 +90,14 @@ pub fn jwk_set_request(number: usize, url: Url) -> FetchRequest {
 }
 
 /// Reads a JWK Set. One without a single usable key is an error: it must not displace keys that work.
-pub fn process_jwk_set(response: &FetchResponse) -> Result<JwkSet, FetchError> {
+pub fn process_jwk_set(backend: Backend, response: &FetchResponse) -> Result<JwkSet, FetchError> {
     check_response(response)?;
-    parse_jwk_set(&response.body)
+    parse_jwk_set(backend, &response.body)
 }
 
 /// The same for a body that another worker fetched.
-pub fn parse_jwk_set(body: &[u8]) -> Result<JwkSet, FetchError> {
-    let set = JwkSet::parse(body).map_err(|error| FetchError::Invalid(error.to_string()))?;
+pub fn parse_jwk_set(backend: Backend, body: &[u8]) -> Result<JwkSet, FetchError> {
+    let set = JwkSet::parse_for(backend, body).map_err(|error| FetchError::Invalid(error.to_string()))?;
     if set.keys().is_empty() {
         return Err(FetchError::Invalid("no key in it can verify a signature".to_owned()));
     }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::json::{JsonError, excerpt};
-use crate::signature::{Algorithm, KeyError, PublicKey};
+use crate::signature::{Algorithm, Backend, KeyError, PublicKey};
 
 /// Entries of `keys` that are looked at (SPEC J-7).
 pub const MAX_KEYS: usize = 100;
@@ -66,10 +66,15 @@ pub struct JwkSet {
 impl JwkSet {
     /// Parses a JWK Set (RFC 7517 §5). Errors are of the set as a whole; a key that cannot be used is in [`JwkSet::skipped`].
     pub fn parse(bytes: &[u8]) -> Result<Self, JwkSetError> {
+        Self::parse_for(Backend::default(), bytes)
+    }
+
+    /// The same, with keys prepared for `backend`.
+    pub fn parse_for(backend: Backend, bytes: &[u8]) -> Result<Self, JwkSetError> {
         let (entries, rest) = parse::entries(bytes)?;
         let mut set = Self { truncated: (rest > 0).then_some(rest), ..Self::default() };
         for (index, entry) in entries.into_iter().enumerate() {
-            match parse::jwk(entry) {
+            match parse::jwk(backend, entry) {
                 Ok(jwk) => set.keys.push(Arc::new(jwk)),
                 Err((kid, reason)) => set.skipped.push(SkippedKey { index, kid, reason }),
             }

@@ -11,7 +11,7 @@ use crate::discovery::{self, Discovered};
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResult, max_age};
 use crate::jwk::{Jwk, JwkSet};
 use crate::policy::Provider;
-use crate::signature::Algorithm;
+use crate::signature::{Algorithm, Backend};
 use crate::time::UnixTime;
 use crate::url::Url;
 
@@ -121,6 +121,7 @@ pub enum Advance {
 #[derive(Debug)]
 pub struct ProviderKeys {
     number: usize,
+    backend: Backend,
     jitter: u64,
     set: RwLock<Option<Arc<KeySet>>>,
     state: Mutex<State>,
@@ -138,8 +139,8 @@ struct State {
 }
 
 impl ProviderKeys {
-    /// Of the provider with this number; `seed` spreads refreshes of several processes.
-    pub fn new(number: usize, seed: u64) -> Self {
+    /// Of the provider with this number; `seed` spreads refreshes of several processes, and `backend` will verify.
+    pub fn new(number: usize, seed: u64, backend: Backend) -> Self {
         let state = State {
             next_number: 0,
             jwks_uri: None,
@@ -151,6 +152,7 @@ impl ProviderKeys {
         };
         Self {
             number,
+            backend,
             jitter: seed.rotate_left(u32::try_from(number % 64).unwrap_or(0)),
             set: RwLock::new(None),
             state: Mutex::new(state),
@@ -297,7 +299,7 @@ impl ProviderKeys {
             Some(text) if provider.jwks_url.is_none() => Some(discovery::check_jwks_uri(provider, text)?),
             _ => None,
         };
-        let set = discovery::parse_jwk_set(shared.body)?;
+        let set = discovery::parse_jwk_set(self.backend, shared.body)?;
         self.install(
             provider,
             set,
@@ -340,7 +342,7 @@ impl ProviderKeys {
             FetchResult::Failed(error) => return Err(error),
         };
         if refresh.stage.document == Document::JwkSet {
-            let set = discovery::process_jwk_set(&response)?;
+            let set = discovery::process_jwk_set(self.backend, &response)?;
             let fresh_for = response.cache_control.as_deref().and_then(max_age).map(Duration::from_secs);
             let fresh_for = clamp(provider, fresh_for.unwrap_or(provider.jwks.max_age));
             self.install(

@@ -30,6 +30,7 @@ pub mod rejection;
 pub mod request;
 pub mod resource_metadata;
 pub mod scopes;
+mod shards;
 pub mod shared_keys;
 pub mod signature;
 pub mod time;

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::rejection::Cause;
+use crate::shards::Shards;
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,17 +74,18 @@ pub struct Counter {
 }
 
 /// The counters of one worker.
-#[derive(Debug)]
 pub struct Metrics {
-    cells: Box<[AtomicU64]>,
+    /// Threads count in parts of their own; the sums are what was counted.
+    shards: Shards<Box<[AtomicU64]>>,
 }
 
 const ROW: usize = OUTCOMES + EVENTS.len();
 
 impl Metrics {
-    /// All zero.
-    pub fn new(providers: usize) -> Self {
-        Self { cells: (0..(providers + 1) * ROW).map(|_| AtomicU64::new(0)).collect() }
+    /// All zero, for about so many threads.
+    pub fn new(providers: usize, threads: usize) -> Self {
+        let cells = |_| (0..(providers + 1) * ROW).map(|_| AtomicU64::new(0)).collect();
+        Self { shards: Shards::new(threads, usize::MAX, cells) }
     }
 
     /// Counts a decision.
@@ -98,22 +100,28 @@ impl Metrics {
 
     /// All counters, in the same order each time, so that a shell can keep what it published beside them.
     pub fn counters(&self) -> impl Iterator<Item = Counter> + '_ {
-        self.cells.chunks(ROW).enumerate().flat_map(|(row, cells)| {
+        let cells = self.shards.iter().next().map_or(0, |cells| cells.len());
+        (0..cells / ROW).flat_map(move |row| {
             let provider = row.checked_sub(1);
             let decisions = Outcome::all().map(|outcome| ("decisions_total", Some(outcome.as_str())));
             let events = EVENTS.iter().map(|event| (event.name(), None));
-            decisions.chain(events).zip(cells).map(move |((name, outcome), cell)| Counter {
+            decisions.chain(events).enumerate().map(move |(column, (name, outcome))| Counter {
                 name,
                 provider,
                 outcome,
-                value: cell.load(Ordering::Relaxed),
+                value: self.sum(row * ROW + column),
             })
         })
     }
 
+    fn sum(&self, cell: usize) -> u64 {
+        let cells = self.shards.iter().filter_map(|cells| cells.get(cell));
+        cells.map(|cell| cell.load(Ordering::Relaxed)).sum()
+    }
+
     fn count(&self, provider: Option<usize>, column: usize) {
         let row = provider.map_or(0, |provider| provider + 1);
-        if let Some(cell) = self.cells.get(row * ROW + column) {
+        if let Some(cell) = self.shards.of_this_thread().get(row * ROW + column) {
             cell.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_outcome_and_event_has_a_cell_of_its_own() {
-        let metrics = Metrics::new(2);
+        let metrics = Metrics::new(2, 4);
         for outcome in Outcome::all() {
             metrics.decided(Some(1), outcome);
         }
@@ -152,5 +160,17 @@ mod tests {
             counted[0],
             Counter { name: "decisions_total", provider: None, outcome: Some("public"), value: 1 }
         );
+    }
+
+    #[test]
+    #[cfg(not(target_arch = "wasm32"))]
+    fn what_threads_counted_is_summed() {
+        let metrics = Metrics::new(1, 4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..100).for_each(|_| metrics.happened(0, Event::CacheHit)));
+            }
+        });
+        assert_eq!(metrics.counters().map(|counter| counter.value).sum::<u64>(), 400);
     }
 }

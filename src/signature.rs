@@ -2,7 +2,11 @@
 //!
 //! A [`PublicKey`] is checked and prepared once, when its JWK Set is parsed; [`PublicKey::verify`] then only verifies. The algorithm is the
 //! caller's argument, decided by policy and key, never read from a key or a signature. There is no symmetric key and no `none`.
+//!
+//! Which library verifies is the shell's choice of a [`Backend`]; which keys and signatures are accepted does not depend on it.
 
+#[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+mod aws_lc;
 mod ecdsa;
 mod ed25519;
 mod rsa;
@@ -190,6 +194,26 @@ impl fmt::Display for SignatureError {
 
 impl std::error::Error for SignatureError {}
 
+/// The libraries that can verify, of those in this build.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// The RustCrypto crates and `ed25519-dalek`: pure Rust, for every target.
+    #[default]
+    RustCrypto,
+    /// `aws-lc-rs`: assembly and C, natively only, with the feature `aws-lc`.
+    #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+    AwsLc,
+}
+
+impl Backend {
+    /// All in this build.
+    pub const ALL: &[Self] = &[
+        Self::RustCrypto,
+        #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+        Self::AwsLc,
+    ];
+}
+
 /// A public key that passed every check that does not need a signature, prepared for verification. Clones share it.
 #[derive(Clone)]
 pub struct PublicKey(Arc<Material>);
@@ -198,6 +222,14 @@ enum Material {
     Rsa(rsa::Key),
     Ec(ecdsa::Key),
     Ed25519(ed25519::Key),
+    #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+    AwsLc(aws_lc::Key),
+}
+
+enum Kind {
+    Rsa,
+    Ec(Curve),
+    Ed25519,
 }
 
 impl PublicKey {
@@ -216,14 +248,26 @@ impl PublicKey {
         Ok(Self(Arc::new(Material::Ed25519(ed25519::Key::new(x)?))))
     }
 
+    /// The same key, verified with by `backend` from now on: what it accepts stays the same. To be chosen once; a choice after the first changes nothing.
+    #[must_use]
+    pub fn with_backend(self, backend: Backend) -> Self {
+        match backend {
+            Backend::RustCrypto => self,
+            #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+            Backend::AwsLc => match aws_lc::Key::new(&self.0) {
+                Some(key) => Self(Arc::new(Material::AwsLc(key))),
+                None => self,
+            },
+        }
+    }
+
     /// Whether type and curve of this key are the algorithm's.
     pub fn supports(&self, algorithm: Algorithm) -> bool {
-        use Algorithm::{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
-        match (&*self.0, algorithm) {
-            (Material::Rsa(_), RS256 | RS384 | RS512 | PS256 | PS384 | PS512) => true,
-            (Material::Ec(key), ES256 | ES384 | ES512) => key.curve().algorithm() == algorithm,
-            (Material::Ed25519(_), EdDSA) => true,
-            _ => false,
+        use Algorithm::{EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+        match self.kind() {
+            Kind::Rsa => matches!(algorithm, RS256 | RS384 | RS512 | PS256 | PS384 | PS512),
+            Kind::Ec(curve) => curve.algorithm() == algorithm,
+            Kind::Ed25519 => algorithm == EdDSA,
         }
     }
 
@@ -241,16 +285,37 @@ impl PublicKey {
             Material::Rsa(key) => key.verify(algorithm, message, signature),
             Material::Ec(key) => key.verify(message, signature),
             Material::Ed25519(key) => key.verify(message, signature),
+            #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+            Material::AwsLc(key) => key.verify(algorithm, message, signature),
+        }
+    }
+
+    /// What verifies with this key.
+    pub fn backend(&self) -> Backend {
+        match &*self.0 {
+            Material::Rsa(_) | Material::Ec(_) | Material::Ed25519(_) => Backend::RustCrypto,
+            #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+            Material::AwsLc(_) => Backend::AwsLc,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match &*self.0 {
+            Material::Rsa(_) => Kind::Rsa,
+            Material::Ec(key) => Kind::Ec(key.curve()),
+            Material::Ed25519(_) => Kind::Ed25519,
+            #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
+            Material::AwsLc(key) => key.kind(),
         }
     }
 }
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match &*self.0 {
-            Material::Rsa(_) => "RSA",
-            Material::Ec(key) => key.curve().as_str(),
-            Material::Ed25519(_) => "Ed25519",
+        let kind = match self.kind() {
+            Kind::Rsa => "RSA",
+            Kind::Ec(curve) => curve.as_str(),
+            Kind::Ed25519 => "Ed25519",
         };
         write!(f, "PublicKey({kind})")
     }

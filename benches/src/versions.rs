@@ -29,35 +29,53 @@ impl Versions {
     /// # Errors
     /// One is missing.
     pub fn read() -> Result<Self, BenchError> {
-        let root = project::root();
-        let line = |command: &mut Command| -> Result<String, BenchError> {
-            Ok(output(command.current_dir(&root))?
-                .trim()
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned())
-        };
-        let revision = line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]))?;
-        let changes = output(Command::new("git").current_dir(&root).args([
-            "status",
-            "--porcelain",
-            "--",
-            "src",
-            "Cargo.lock",
-        ]))?;
-        let commit =
-            if changes.trim().is_empty() { revision } else { format!("{revision} with changes to src") };
         Ok(Self {
-            date: line(Command::new("date").args(["-u", "+%Y-%m-%d"]))?,
+            date: date()?,
             machine: machine(),
             envoy: short_envoy(&line(Command::new(envoy::binary()).arg("--version"))?),
-            rustc: line(Command::new("rustc").arg("--version"))?,
-            commit,
+            rustc: rustc()?,
+            commit: commit()?,
             generators: format!("{}, {}", wrk_version(), line(Command::new("h2load").arg("--version"))?),
         })
     }
+}
+
+/// Today, as `2026-01-31`.
+///
+/// # Errors
+/// There is no `date`.
+pub fn date() -> Result<String, BenchError> {
+    line(Command::new("date").args(["-u", "+%Y-%m-%d"]))
+}
+
+/// The compiler.
+///
+/// # Errors
+/// There is none.
+pub fn rustc() -> Result<String, BenchError> {
+    line(Command::new("rustc").arg("--version"))
+}
+
+/// The commit that was built, and whether the sources differ from it.
+///
+/// # Errors
+/// This is no working copy.
+pub fn commit() -> Result<String, BenchError> {
+    let revision = line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]))?;
+    let changes = output(Command::new("git").current_dir(project::root()).args([
+        "status",
+        "--porcelain",
+        "--",
+        "src",
+        "Cargo.lock",
+    ]))?;
+    Ok(if changes.trim().is_empty() { revision } else { format!("{revision} with changes to src") })
+}
+
+/// The first line that a program prints.
+fn line(command: &mut Command) -> Result<String, BenchError> {
+    let printed = output(command.current_dir(project::root()))?;
+    Ok(printed.trim().lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// `path  version: commit/1.40.0/Clean/RELEASE/BoringSSL`, without the path.
@@ -75,7 +93,8 @@ fn wrk_version() -> String {
     text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
-fn machine() -> String {
+/// Cores and their model.
+pub fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text

@@ -22,6 +22,7 @@ use std::time::Duration;
 use registry_auth::authenticator::{Authenticator, Environment};
 use registry_auth::config::ConfigError;
 use registry_auth::policy::Policy;
+use registry_auth::signature::Backend;
 
 pub use fetcher::Fetcher;
 pub use gate::Gate;
@@ -95,7 +96,9 @@ pub fn start(policy: Policy, directory: &Path, tuning: &Tuning) -> Result<Arc<Ga
     let certificates = files::read(&policy, directory).map_err(StartError::Files)?;
     let mut digest_key = [0; 16];
     aws_lc_rs::rand::fill(&mut digest_key).map_err(|_| StartError::Random)?;
-    let authenticator = Authenticator::new(policy, Environment { digest_key });
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let environment = Environment { digest_key, backend: Backend::AwsLc, threads };
+    let authenticator = Authenticator::new(policy, environment);
     let fetcher = Fetcher::new(authenticator.providers(), certificates, directory, tuning)?;
     Ok(Gate::start(authenticator, fetcher, tuning))
 }

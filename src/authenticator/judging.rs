@@ -42,7 +42,7 @@ impl Authenticator {
             return verdict;
         }
         match jwt::classify(token.reveal()) {
-            Format::Jwt(Ok(jwt)) => self.verify(oauth, &jwt, digest, arrived, now),
+            Format::Jwt(Ok(jwt)) => self.verify(oauth, jwt, digest, arrived, now),
             Format::Jwt(Err(rejection)) => Verdict::Refused(rejection),
             Format::Opaque => self.introspect(oauth, digest, now),
         }
@@ -73,12 +73,13 @@ impl Authenticator {
     fn verify(
         &self,
         oauth: &Oauth,
-        jwt: &UntrustedJwt<'_>,
+        mut jwt: UntrustedJwt<'_>,
         digest: Digest,
         arrived: UnixTime,
         now: UnixTime,
     ) -> Verdict {
-        let issuer = jwt.claims.get("iss").and_then(serde_json::Value::as_str);
+        let issuer = jwt.claims.get("iss").and_then(serde_json::Value::as_str).map(str::to_owned);
+        let issuer = issuer.as_deref();
         let mut refusal: Option<Rejection> = None;
         for (number, provider) in oauth
             .policy
@@ -87,7 +88,7 @@ impl Authenticator {
             .enumerate()
             .filter(|(_, provider)| Some(provider.issuer.as_str()) == issuer)
         {
-            match self.verify_for(oauth, number, provider, jwt, arrived, now) {
+            match self.verify_for(oauth, number, provider, &mut jwt, arrived, now) {
                 Ok(Verified::Token(token)) => {
                     oauth.verified.insert(digest, token.clone());
                     return Verdict::Verified(token);
@@ -108,12 +109,13 @@ impl Authenticator {
         Verdict::Refused(refusal.unwrap_or_else(|| oauth.unknown_issuer(issuer)))
     }
 
+    /// Takes the claims of a token that it verifies.
     fn verify_for(
         &self,
         oauth: &Oauth,
         number: usize,
         provider: &Provider,
-        jwt: &UntrustedJwt<'_>,
+        jwt: &mut UntrustedJwt<'_>,
         arrived: UnixTime,
         now: UnixTime,
     ) -> Result<Verified, Rejection> {
@@ -161,7 +163,7 @@ impl Authenticator {
             )
         })?;
         // From here on the claims are the provider's.
-        let claims = VerifiedClaims::new(jwt.claims.clone(), validity);
+        let claims = VerifiedClaims::new(std::mem::take(&mut jwt.claims), validity);
         let identity = Arc::new(Identity::new(&provider.name, &claims, &provider.claims_to_headers));
         let provider = u32::try_from(number).map_err(|_| Rejection::new(Cause::KeysUnavailable))?;
         Ok(Verified::Token(VerifiedToken { provider, key, validity: claims.validity(), identity }))

@@ -105,7 +105,7 @@ fn authenticator(change: impl FnOnce(&mut Value)) -> Authenticator {
     change(&mut oauth);
     let document = json!({"auth": {"mode": "oauth", "oauth": oauth}});
     let loaded = Policy::from_document(&document, &config::Environment::default()).unwrap();
-    Authenticator::new(loaded.policy, Environment { digest_key: [7; 16] })
+    Authenticator::new(loaded.policy, Environment::new([7; 16]))
 }
 
 fn start(authenticator: &Authenticator, method: &str, token: &str, now: UnixTime) -> Step {

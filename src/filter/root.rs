@@ -48,7 +48,7 @@ impl Root {
             log::warn!("{warning}");
         }
         let no_random = |status| format!("no random numbers from the proxy: {status:?}");
-        let environment = authenticator::Environment { digest_key: host::random().map_err(no_random)? };
+        let environment = authenticator::Environment::new(host::random().map_err(no_random)?);
         let owner = u64::from_le_bytes(host::random().map_err(no_random)?);
         let store = loaded.filter.shared_data.then(|| SharedKeyStore::new(digest(&bytes), owner));
         // Refused by hosts without ticks, where everything works by requests alone.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Jwk, JwkSetError, MAX_KEYS, SkipReason};
 use crate::base64url;
 use crate::json::{self, JsonError, excerpt};
-use crate::signature::{Algorithm, Curve, PublicKey, without_leading_zeros};
+use crate::signature::{Algorithm, Backend, Curve, PublicKey, without_leading_zeros};
 
 /// The first [`MAX_KEYS`] entries of `keys`, syntactically sound and not looked into, and how many follow them. `serde_json` skips over what is
 /// not looked into without recursion.
@@ -88,14 +88,14 @@ impl<'de> Visitor<'de> for FirstEntries {
 }
 
 /// One entry; with the reason, its `kid` as far as it could be read.
-pub(super) fn jwk(entry: &RawValue) -> Result<Jwk, (Option<String>, SkipReason)> {
+pub(super) fn jwk(backend: Backend, entry: &RawValue) -> Result<Jwk, (Option<String>, SkipReason)> {
     let members = json::parse_object(entry.get().as_bytes(), json::MAX_DEPTH)
         .map_err(|error| (None, SkipReason::Json(error)))?;
     let kid = members.get("kid").and_then(Value::as_str).map(str::to_owned);
-    usable(&members).map_err(|reason| (kid, reason))
+    usable(backend, &members).map_err(|reason| (kid, reason))
 }
 
-fn usable(members: &Map<String, Value>) -> Result<Jwk, SkipReason> {
+fn usable(backend: Backend, members: &Map<String, Value>) -> Result<Jwk, SkipReason> {
     let kty = required(members, "kty")?;
     match kty {
         "oct" => return Err(SkipReason::Symmetric),
@@ -117,7 +117,7 @@ fn usable(members: &Map<String, Value>) -> Result<Jwk, SkipReason> {
         return Err(SkipReason::UnfitAlgorithm(unfit));
     }
     let kid = optional(members, "kid")?.map(str::to_owned);
-    Ok(Jwk { kid, algorithm, key, thumbprint })
+    Ok(Jwk { kid, algorithm, key: key.with_backend(backend), thumbprint })
 }
 
 /// RFC 7517 §4.2 and §4.3: what the key's owner says it is for.

@@ -4,7 +4,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 
 use super::{KeyError, SignatureError};
 
-pub(super) struct Key(VerifyingKey);
+pub(super) struct Key(pub(super) VerifyingKey);
 
 impl Key {
     pub(super) fn new(x: &[u8]) -> Result<Self, KeyError> {

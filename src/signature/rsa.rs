@@ -9,7 +9,7 @@ use super::{Algorithm, KeyError, SignatureError};
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Holds the modulus with its Montgomery parameters.
-pub(super) struct Key(RsaPublicKey);
+pub(super) struct Key(pub(super) RsaPublicKey);
 
 impl Key {
     pub(super) fn new(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {

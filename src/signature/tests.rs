@@ -17,6 +17,21 @@ fn bytes(encoded: &str) -> Vec<u8> {
     base64url::decode(encoded.as_bytes()).unwrap()
 }
 
+/// The verdict of every backend in this build, which is one.
+fn verify(
+    key: &PublicKey,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let verdict = key.verify(algorithm, message, signature);
+    for backend in Backend::ALL {
+        let other = key.clone().with_backend(*backend);
+        assert_eq!(other.verify(algorithm, message, signature), verdict, "{backend:?} {algorithm}");
+    }
+    verdict
+}
+
 /// A number of exactly `bits` bits, odd.
 fn odd(bits: usize) -> Vec<u8> {
     let mut number = vec![0xff; bits.div_ceil(8)];
@@ -169,7 +184,11 @@ fn keys_support_the_algorithms_of_their_type_and_curve_only() {
             } else {
                 SignatureError::UnsupportedAlgorithm
             };
-            assert_eq!(key.verify(algorithm, b"message", b"signature"), Err(expected), "{name} {algorithm}");
+            assert_eq!(
+                verify(&key, algorithm, b"message", b"signature"),
+                Err(expected),
+                "{name} {algorithm}"
+            );
         }
     }
 }
@@ -179,12 +198,12 @@ fn numbers_out_of_range_are_no_signatures() {
     let (n, message) = (bytes(RSA_N), b"message");
     let key = PublicKey::rsa(&n, &[1, 0, 1]).unwrap();
     for signature in [&n[..], &[0xff; 256], &[0; 256]] {
-        assert_eq!(key.verify(Algorithm::RS256, message, signature), Err(SignatureError::Invalid));
-        assert_eq!(key.verify(Algorithm::PS256, message, signature), Err(SignatureError::Invalid));
+        assert_eq!(verify(&key, Algorithm::RS256, message, signature), Err(SignatureError::Invalid));
+        assert_eq!(verify(&key, Algorithm::PS256, message, signature), Err(SignatureError::Invalid));
     }
     let key = PublicKey::ec(Curve::P256, &bytes(P256_X), &bytes(P256_Y)).unwrap();
     for signature in [[0; 64], [0xff; 64]] {
-        assert_eq!(key.verify(Algorithm::ES256, message, &signature), Err(SignatureError::Malformed));
+        assert_eq!(verify(&key, Algorithm::ES256, message, &signature), Err(SignatureError::Malformed));
     }
 }
 
@@ -205,5 +224,27 @@ fn ed25519_signatures_with_a_small_r_are_refused() {
         "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
         "8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e"
     ));
-    assert_eq!(key.verify(Algorithm::EdDSA, &message, &signature), Err(SignatureError::Invalid));
+    assert_eq!(verify(&key, Algorithm::EdDSA, &message, &signature), Err(SignatureError::Invalid));
+}
+
+/// Keys keep type, curve and algorithms, and are really handed over: a backend that took none would pass every other test.
+#[test]
+fn every_backend_takes_every_kind_of_key() {
+    let keys = [
+        PublicKey::rsa(&bytes(RSA_N), &[1, 0, 1]).unwrap(),
+        PublicKey::rsa(&odd(2048), &[3]).unwrap(),
+        PublicKey::rsa(&odd(8192), &[0xff, 0xff, 0xff, 0xff]).unwrap(),
+        PublicKey::ec(Curve::P256, &bytes(P256_X), &bytes(P256_Y)).unwrap(),
+        PublicKey::ed25519(&bytes(ED25519_X)).unwrap(),
+    ];
+    for key in keys {
+        for backend in Backend::ALL {
+            let other = key.clone().with_backend(*backend);
+            assert_eq!(other.backend(), *backend);
+            assert_eq!(format!("{other:?}"), format!("{key:?}"));
+            for algorithm in Algorithm::ALL {
+                assert_eq!(other.supports(algorithm), key.supports(algorithm));
+            }
+        }
+    }
 }

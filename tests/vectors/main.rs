@@ -21,7 +21,7 @@ mod wycheproof;
 
 use registry_auth::base64url;
 use registry_auth::jwk::{Jwk, JwkSet};
-use registry_auth::signature::Algorithm;
+use registry_auth::signature::{Algorithm, Backend, PublicKey, SignatureError};
 use serde_json::{Value, json};
 
 /// A vector file, parsed.
@@ -33,6 +33,21 @@ fn data(text: &str) -> Value {
 fn only_key(jwk: &Value) -> Result<std::sync::Arc<Jwk>, String> {
     let set = JwkSet::parse(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap();
     set.keys().first().cloned().ok_or_else(|| set.skipped()[0].reason.to_string())
+}
+
+/// The verdict of every backend in this build, which is one: to the letter, not only in good or bad.
+fn verify(
+    key: &PublicKey,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let of = |backend| key.clone().with_backend(backend).verify(algorithm, message, signature);
+    let verdict = of(Backend::default());
+    for backend in Backend::ALL {
+        assert_eq!(of(*backend), verdict, "{backend:?}: {algorithm}, signature {signature:02x?}");
+    }
+    verdict
 }
 
 /// The parts of a compact JWS that a signature is about. Everything else is the JWT parser's business.
@@ -65,7 +80,7 @@ impl<'a> Compact<'a> {
             return Verdict::NoKey;
         }
         let verified =
-            keys.iter().any(|jwk| jwk.key().verify(algorithm, self.signing_input, &self.signature).is_ok());
+            keys.iter().any(|jwk| verify(jwk.key(), algorithm, self.signing_input, &self.signature).is_ok());
         if verified { Verdict::Verified } else { Verdict::Signature }
     }
 }

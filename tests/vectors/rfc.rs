@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use crate::{Compact, Verdict, data, only_key};
+use crate::{Compact, Verdict, data, only_key, verify};
 
 const VECTORS: &str = include_str!("../jose/rfc/rfc_jws.json");
 
@@ -38,12 +38,12 @@ fn a_changed_byte_anywhere_is_refused() {
         for at in [0, sound.signing_input.len() / 2, sound.signing_input.len() - 1] {
             let mut changed = sound.signing_input.to_vec();
             changed[at] ^= 1;
-            assert!(key.verify(algorithm, &changed, &sound.signature).is_err());
+            assert!(verify(key, algorithm, &changed, &sound.signature).is_err());
         }
         for at in [0, sound.signature.len() / 2, sound.signature.len() - 1] {
             let mut changed = sound.signature.clone();
             changed[at] ^= 1;
-            assert!(key.verify(algorithm, sound.signing_input, &changed).is_err());
+            assert!(verify(key, algorithm, sound.signing_input, &changed).is_err());
         }
     }
 }

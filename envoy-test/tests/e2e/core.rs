@@ -31,7 +31,7 @@ impl Core {
     pub(crate) fn new(configuration: &Value, vendor: Option<Arc<Asked>>) -> Self {
         let loaded =
             Policy::from_document(configuration, &registry_auth::config::Environment::default()).unwrap();
-        let authenticator = Authenticator::new(loaded.policy, Environment { digest_key: [7; 16] });
+        let authenticator = Authenticator::new(loaded.policy, Environment::new([7; 16]));
         Self { authenticator, vendor }
     }
 

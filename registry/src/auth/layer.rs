@@ -9,14 +9,16 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, InvalidHeaderName};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use pin_project_lite::pin_project;
 use registry_auth::authenticator::{Authenticator, Step};
 use registry_auth::challenge::Challenges;
 use registry_auth::cors::Sharing;
 use registry_auth::decision::{Decision, Forward, LocalResponse};
+use registry_auth::header::IDENTITY_HEADERS;
 use registry_auth::rejection::Cause;
 use registry_auth::request::RequestHead;
 use tokio::time::Instant;
@@ -60,8 +62,49 @@ pub struct AuthService<S> {
     gate: Arc<Gate>,
 }
 
-/// What comes of a request.
-type Answering<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
+pin_project! {
+    /// What comes of a request. Only one that has to wait takes room on the heap.
+    #[project = AnsweringPinned]
+    pub struct Answering<F, E> {
+        #[pin]
+        way: Way<F, E>,
+    }
+}
+
+pin_project! {
+    #[project = WayPinned]
+    enum Way<F, E> {
+        /// Answered here.
+        Refused { answer: Option<Response<Body>> },
+        /// Decided on the spot, and now with the inner service.
+        Passed { #[pin] answer: F, sharing: Option<(Arc<Gate>, Sharing)> },
+        /// To be decided when what it waits for is there.
+        Waiting { answer: Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>> },
+    }
+}
+
+impl<F, E> Future for Answering<F, E>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().way.project() {
+            // As every future, it is not polled again after its answer.
+            WayPinned::Refused { answer } => {
+                answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer)))
+            }
+            WayPinned::Passed { answer, sharing } => answer.poll(cx).map_ok(|mut answer| {
+                if let Some((gate, sharing)) = sharing {
+                    share(gate, *sharing, &mut answer);
+                }
+                answer
+            }),
+            WayPinned::Waiting { answer } => answer.as_mut().poll(cx),
+        }
+    }
+}
 
 impl<S, B> Service<Request<B>> for AuthService<S>
 where
@@ -72,38 +115,71 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Answering<S::Error>;
+    type Future = Answering<S::Future, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that was polled ready is called; its clone may not be.
-        let fresh = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, fresh);
-        let gate = Arc::clone(&self.gate);
         let begun = Instant::now();
-        let step = start(gate.authenticator(), &request);
-        Box::pin(async move {
-            match gate.settle(begun, step).await {
-                Decision::Respond(response) => Ok(respond(response)),
-                Decision::Forward(forward) => {
-                    let sharing = forward.sharing;
-                    match pass(&gate, forward, request) {
-                        Ok(request) => Ok(share(&gate, sharing, inner.call(request).await?)),
+        let way = match start(self.gate.authenticator(), &request) {
+            Step::Decide(decision) => match carry_out(&self.gate, decision, request) {
+                Ok((request, sharing)) => {
+                    let sharing = sharing.map(|sharing| (Arc::clone(&self.gate), sharing));
+                    Way::Passed { answer: self.inner.call(request), sharing }
+                }
+                Err(refused) => Way::Refused { answer: Some(respond(refused)) },
+            },
+            step @ Step::Fetch(_) => {
+                // The one that was polled ready is called; its clone may not be.
+                let fresh = self.inner.clone();
+                let mut inner = std::mem::replace(&mut self.inner, fresh);
+                let gate = Arc::clone(&self.gate);
+                let answer = Box::pin(async move {
+                    let decision = gate.settle(begun, step).await;
+                    match carry_out(&gate, decision, request) {
+                        Ok((request, sharing)) => {
+                            let mut answer = inner.call(request).await?;
+                            if let Some(sharing) = sharing {
+                                share(&gate, sharing, &mut answer);
+                            }
+                            Ok(answer)
+                        }
                         Err(refused) => Ok(respond(refused)),
                     }
-                }
+                });
+                Way::Waiting { answer }
             }
-        })
+        };
+        Answering { way }
+    }
+}
+
+/// The request as the inner service gets it, with who may read the response; or the answer in its place.
+fn carry_out<B>(
+    gate: &Arc<Gate>,
+    decision: Decision,
+    request: Request<B>,
+) -> Result<(Request<Body>, Option<Sharing>), LocalResponse>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
+{
+    match decision {
+        Decision::Forward(forward) => {
+            let sharing = forward.sharing;
+            pass(gate, forward, request).map(|request| (request, sharing))
+        }
+        Decision::Respond(response) => Err(response),
     }
 }
 
 /// Shows the authenticator the request as it was received.
 fn start<B: http_body::Body>(authenticator: &Authenticator, request: &Request<B>) -> Step {
-    let headers: Vec<(&[u8], &[u8])> =
-        request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
+    let mut headers: Vec<(&[u8], &[u8])> = Vec::with_capacity(request.headers().len());
+    headers
+        .extend(request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
     let head = RequestHead {
         method: request.method().as_str().as_bytes(),
         path: request.uri().path_and_query().map(|target| target.as_str().as_bytes()),
@@ -127,8 +203,10 @@ where
         head.headers.remove(AUTHORIZATION);
     }
     if let Some(identity) = forward.identity {
-        let told = gate.authenticator().identity_headers(&identity).filter(|(_, value)| !value.is_empty());
-        for (name, value) in told {
+        let told = gate.authenticator().identity_headers(&identity).enumerate();
+        for (place, (name, value)) in told.filter(|(_, (_, value))| !value.is_empty()) {
+            // The first ones are always the same.
+            let name = NAMES.get(place).cloned().map_or_else(|| HeaderName::from_bytes(name.as_bytes()), Ok);
             insert(&mut head.headers, name, value).map_err(|_| unavailable(head.method != "HEAD"))?;
         }
         head.extensions.insert(identity);
@@ -137,14 +215,28 @@ where
     Ok(Request::from_parts(head, body))
 }
 
-fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), http::Error> {
-    headers.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+/// Those of every identity, made once.
+static NAMES: [HeaderName; IDENTITY_HEADERS.len()] = {
+    let [provider, subject, user, scopes] = IDENTITY_HEADERS;
+    [
+        HeaderName::from_static(provider),
+        HeaderName::from_static(subject),
+        HeaderName::from_static(user),
+        HeaderName::from_static(scopes),
+    ]
+};
+
+fn insert(
+    headers: &mut HeaderMap,
+    name: Result<HeaderName, InvalidHeaderName>,
+    value: &str,
+) -> Result<(), http::Error> {
+    headers.insert(name?, HeaderValue::from_str(value)?);
     Ok(())
 }
 
 /// SPEC R-4: who may read the inner service's response.
-fn share(gate: &Gate, sharing: Option<Sharing>, mut response: Response<Body>) -> Response<Body> {
-    let Some(sharing) = sharing else { return response };
+fn share(gate: &Gate, sharing: Sharing, response: &mut Response<Body>) {
     for name in sharing.removed() {
         response.headers_mut().remove(*name);
     }
@@ -154,7 +246,6 @@ fn share(gate: &Gate, sharing: Option<Sharing>, mut response: Response<Body>) ->
             response.headers_mut().append(HeaderName::from_static(name), value);
         }
     }
-    response
 }
 
 /// SPEC I-1: trailers are headers to some.
