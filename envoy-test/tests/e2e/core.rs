@@ -148,7 +148,7 @@ impl Subject for Core {
                 if let Some(sharing) = forward.sharing {
                     headers
                         .retain(|(name, _)| !sharing.removed().contains(&name.to_ascii_lowercase().as_str()));
-                    let added = self.0.response_headers(sharing);
+                    let added = self.authenticator.response_headers(sharing);
                     headers.extend(added.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
                 }
                 RawResponse { status: 200, headers, upstream: Some(upstream), ..RawResponse::default() }
