@@ -322,6 +322,12 @@ impl Authenticator {
                 Forward { remove: scan.reserved, remove_authorization: true, ..Forward::default() },
             );
         }
+        // Nearly every request ends here. What is recognised had the form of a token when it was verified.
+        let digest = scan.authorization.presented().map(|token| oauth.digester.digest(token));
+        let recognised = digest.and_then(|digest| self.recognise(oauth, digest, now));
+        if let Some(Verdict::Verified(token)) = recognised {
+            return self.accept(oauth, token, &context, scan.reserved);
+        }
         let token = match scan.authorization.extract() {
             Ok(Credentials::Token(token)) => token,
             Ok(Credentials::None) => {
@@ -329,7 +335,10 @@ impl Authenticator {
             }
             Err(error) => return self.refuse(oauth, &context, error.into()),
         };
-        self.authenticate(oauth, token, None, context, scan.reserved, now)
+        let digest = digest.unwrap_or_else(|| oauth.digester.digest(token.reveal().as_bytes()));
+        let verdict = recognised.unwrap_or_else(|| self.judge(oauth, token, digest, now, now));
+        let request = Request { token: token.into(), arrived: now, context, waits: 0 };
+        self.conclude(oauth, request, verdict, scan.reserved)
     }
 
     /// Goes on with a request whose need was met, or could not be: the authenticator knows by itself.
@@ -337,15 +346,12 @@ impl Authenticator {
         let Pending { request, remove, .. } = pending;
         match &self.mode {
             Mode::Oauth(oauth) => {
-                let Request { token, arrived, context, waits } = request;
-                self.authenticate(
-                    oauth,
-                    BorrowedToken::from(&token),
-                    Some((arrived, waits)),
-                    context,
-                    remove,
-                    now,
-                )
+                let token = BorrowedToken::from(&request.token);
+                let digest = oauth.digester.digest(token.reveal().as_bytes());
+                let verdict = self
+                    .recognise(oauth, digest, now)
+                    .unwrap_or_else(|| self.judge(oauth, token, digest, request.arrived, now));
+                self.conclude(oauth, request, verdict, remove)
             }
             Mode::Anonymous => self.forward(None, Outcome::Public, Forward { remove, ..Forward::default() }),
         }
@@ -361,27 +367,17 @@ impl Authenticator {
         }
     }
 
-    fn authenticate(
-        &self,
-        oauth: &Oauth,
-        token: BorrowedToken<'_>,
-        waited: Option<(UnixTime, usize)>,
-        context: Context,
-        remove: Vec<String>,
-        now: UnixTime,
-    ) -> Step {
-        let (arrived, waits) = waited.unwrap_or((now, 0));
-        match self.judge(oauth, token, arrived, now) {
-            Verdict::Verified(token) => self.accept(oauth, token, &context, remove),
-            Verdict::Refused(rejection) => self.refuse(oauth, &context, rejection),
-            Verdict::Needs(need) if waits >= MAX_REFRESHES + oauth.limiters.len() => {
-                self.refuse(oauth, &context, need.unmet("asked too often"))
+    fn conclude(&self, oauth: &Oauth, request: Request, verdict: Verdict, remove: Vec<String>) -> Step {
+        match verdict {
+            Verdict::Verified(token) => self.accept(oauth, token, &request.context, remove),
+            Verdict::Refused(rejection) => self.refuse(oauth, &request.context, rejection),
+            Verdict::Needs(need) if request.waits >= MAX_REFRESHES + oauth.limiters.len() => {
+                self.refuse(oauth, &request.context, need.unmet("asked too often"))
             }
-            Verdict::Needs(need) => Step::Fetch(Pending {
-                need,
-                request: Request { token: token.into(), arrived, context, waits: waits + 1 },
-                remove,
-            }),
+            Verdict::Needs(need) => {
+                let request = Request { waits: request.waits + 1, ..request };
+                Step::Fetch(Pending { need, request, remove })
+            }
         }
     }
 

@@ -29,18 +29,15 @@ enum Verified {
 }
 
 impl Authenticator {
-    /// JWT first, introspection as the fall-back (SPEC O-1).
+    /// Of a token that is not recognised. JWT first, introspection as the fall-back (SPEC O-1).
     pub(super) fn judge(
         &self,
         oauth: &Oauth,
         token: BorrowedToken<'_>,
+        digest: Digest,
         arrived: UnixTime,
         now: UnixTime,
     ) -> Verdict {
-        let digest = oauth.digester.digest(token.reveal());
-        if let Some(verdict) = self.recognise(oauth, digest, now) {
-            return verdict;
-        }
         match jwt::classify(token.reveal()) {
             Format::Jwt(Ok(jwt)) => self.verify(oauth, jwt, digest, arrived, now),
             Format::Jwt(Err(rejection)) => Verdict::Refused(rejection),
@@ -49,7 +46,7 @@ impl Authenticator {
     }
 
     /// SPEC V-1: a token that was verified before, while its key is still trusted.
-    fn recognise(&self, oauth: &Oauth, digest: Digest, now: UnixTime) -> Option<Verdict> {
+    pub(super) fn recognise(&self, oauth: &Oauth, digest: Digest, now: UnixTime) -> Option<Verdict> {
         let token = oauth.verified.get(digest)?;
         let provider = usize::try_from(token.provider).ok()?;
         let keys = oauth.keys.get(provider)?;

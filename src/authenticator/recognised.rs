@@ -58,7 +58,7 @@ mod tests {
     fn filled(capacity: usize, threads: usize) -> usize {
         let (tokens, digester) = (RecognisedTokens::new(capacity, threads), Digester::new(&[3; 16]));
         for number in 0..4 * capacity {
-            tokens.insert(digester.digest(&number.to_string()), token());
+            tokens.insert(digester.digest(number.to_string().as_bytes()), token());
         }
         tokens.0.iter().map(VerifiedTokens::len).sum()
     }
@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn a_token_is_found_and_forgotten_where_it_was_remembered() {
         let (tokens, digester) = (RecognisedTokens::new(10_000, 8), Digester::new(&[3; 16]));
-        let digests: Vec<Digest> = (0..1_000).map(|number| digester.digest(&number.to_string())).collect();
+        let digests: Vec<Digest> =
+            (0..1_000).map(|number| digester.digest(number.to_string().as_bytes())).collect();
         digests.iter().for_each(|digest| tokens.insert(*digest, token()));
         assert!(digests.iter().all(|digest| tokens.get(*digest).is_some()));
         digests.iter().for_each(|digest| tokens.remove(*digest));

@@ -158,7 +158,7 @@ mod tests {
         assert_eq!((get(&answers, 0, 1, 60), standing(1, 60)), (None, Standing::WasActive));
         assert_eq!((standing(1, 1000), standing(2, 0)), (Standing::Unknown, Standing::Unknown));
         assert_eq!(answers.standing(1, 1, T0), Standing::Unknown, "to another provider");
-        answers.insert(0, 1, Answer::Refused(Cause::Inactive), T0);
+        answers.insert(0, 1, Answer::Refused(Cause::Inactive.into()), T0);
         assert_eq!(standing(1, 60), Standing::Unknown);
         for token in 1..=3 {
             answers.insert(0, token, active(1000), T0);
