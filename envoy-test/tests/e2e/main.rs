@@ -11,8 +11,14 @@
 mod core;
 mod envoy_behaviour;
 mod envoy_cases;
+mod flood;
 mod harness;
+mod hostile;
 mod introspection;
 mod keys;
+mod registry_process;
 mod tower;
 mod transports;
+
+/// Held by tests that take all they can get of the machine: one at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
