@@ -248,3 +248,53 @@ fn every_backend_takes_every_kind_of_key() {
         }
     }
 }
+
+/// Signatures and their mutations: the verdicts of `ed25519-dalek`'s `verify_strict`.
+#[test]
+fn ed25519_is_as_strict_as_ed25519_dalek() {
+    use ed25519_dalek::{Signature, Signer as _, SigningKey};
+    // ℓ, little-endian (RFC 8032 §5.1).
+    let order = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10_u8,
+    ];
+    let mut accepted = 0;
+    for seed in 0..8 {
+        let signer = SigningKey::from_bytes(&[seed; 32]);
+        let key = PublicKey::ed25519(signer.verifying_key().as_bytes()).unwrap();
+        let good = signer.sign(&[seed]).to_bytes();
+        let mut signatures = vec![good, [0; 64], [0xff; 64]];
+        for bit in (0..512).step_by(7) {
+            let mut flipped = good;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            signatures.push(flipped);
+        }
+        // s + ℓ, which is the same number for who does not look (RFC 8032 §8.4).
+        let mut carry = 0;
+        let mut larger = good;
+        for (digit, addend) in larger[32..].iter_mut().zip(order) {
+            let sum = u16::from(*digit) + u16::from(addend) + carry;
+            (*digit, carry) = (sum.to_le_bytes()[0], sum >> 8);
+        }
+        signatures.push(larger);
+        // R of small order, and R no point.
+        for r in [[0; 32], [0xff; 32], [[1].as_slice(), &[0; 31]].concat().try_into().unwrap()] {
+            let mut other = good;
+            other[..32].copy_from_slice(&r);
+            signatures.push(other);
+        }
+        for signature in signatures {
+            for message in [&[seed][..], b"another message", b""] {
+                let theirs =
+                    signer.verifying_key().verify_strict(message, &Signature::from_bytes(&signature)).is_ok();
+                assert_eq!(
+                    verify(&key, Algorithm::EdDSA, message, &signature).is_ok(),
+                    theirs,
+                    "{signature:02x?}"
+                );
+                accepted += usize::from(theirs);
+            }
+        }
+    }
+    assert_eq!(accepted, 8);
+}
