@@ -41,6 +41,7 @@ variants! {
     "es384-aws-lc" es384_aws_lc
     "eddsa-dalek-3" eddsa_dalek
     "eddsa-dalek-3-per-key-tables" eddsa_tables
+    "eddsa-dalek-3-per-key-comb" eddsa_comb
     "eddsa-ed25519-compact" eddsa_compact
     "eddsa-jwt-compact" eddsa_jwt_compact
     "eddsa-ring" eddsa_ring
@@ -183,6 +184,28 @@ fn eddsa_tables() -> Check {
         let k = Scalar::from_bytes_mod_order_wide(&digest.finalize().into());
         let expected = tables.vartime_multiscalar_mul([k, s]);
         // Equal to a canonical encoding, R is one; and no other point has it.
+        expected.compress().as_bytes() == r && !expected.is_small_order()
+    })
+}
+
+/// The same with all multiples of 16 powers of each: no doublings are left, and the table has 30 KB.
+#[cfg(feature = "eddsa-dalek-3-per-key-comb")]
+fn eddsa_comb() -> Check {
+    use curve25519_dalek::constants::ED25519_BASEPOINT_TABLE;
+    use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsBasepointTable};
+    use curve25519_dalek::scalar::Scalar;
+    use curve25519_dalek::traits::BasepointTable as _;
+    use sha2_11::{Digest as _, Sha512};
+    let key = CompressedEdwardsY(*ED25519).decompress().expect("a key");
+    assert!(!key.is_small_order());
+    let multiples = EdwardsBasepointTable::create(&-key);
+    Box::new(move || {
+        let (r, s) = black_box(EDDSA).split_at(32);
+        let Ok(s) = <[u8; 32]>::try_from(s) else { return false };
+        let Some(s) = Option::<Scalar>::from(Scalar::from_canonical_bytes(s)) else { return false };
+        let digest = Sha512::new().chain_update(r).chain_update(ED25519).chain_update(black_box(MESSAGE));
+        let k = Scalar::from_bytes_mod_order_wide(&digest.finalize().into());
+        let expected = multiples.mul_base(&k) + ED25519_BASEPOINT_TABLE.mul_base(&s);
         expected.compress().as_bytes() == r && !expected.is_small_order()
     })
 }
