@@ -12,7 +12,7 @@ use aws_lc_rs::signature::{
 
 use rsa::traits::PublicKeyParts as _;
 
-use super::{Algorithm, Curve, Kind, Material, SignatureError, ecdsa, ed25519};
+use super::{Algorithm, Curve, Kind, Material, SignatureError, ecdsa};
 
 /// A key of the default backend, parsed once more.
 pub(super) enum Key {
@@ -45,7 +45,9 @@ impl Key {
                 };
                 Some(Self::Ec(key.curve(), parsed.ok()?))
             }
-            Material::Ed25519(key) => Some(Self::Ed25519(ParsedPublicKey::new(&ED25519, key.bytes).ok()?)),
+            Material::Ed25519(key) => {
+                Some(Self::Ed25519(ParsedPublicKey::new(&ED25519, key.0.as_bytes()).ok()?))
+            }
             Material::AwsLc(_) => None,
         }
     }
@@ -124,8 +126,8 @@ fn check_ecdsa(curve: Curve, signature: &[u8]) -> Result<(), SignatureError> {
 /// What `verify_strict` demands beyond this library, which computes `R' = sB - kA`, compares its encoding with R's bytes (so that no other encoding
 /// of R' passes), and demands s below the group's order: an R that is not of small order.
 fn check_ed25519(signature: &[u8]) -> Result<(), SignatureError> {
-    let (r, _) = ed25519::parts(signature)?;
-    let mut y = *r;
+    let signature = ed25519_dalek::Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+    let mut y = *signature.r_bytes();
     // The highest bit is the sign of x.
     if let Some(last) = y.last_mut() {
         *last &= 0x7f;
