@@ -14,6 +14,7 @@ pub mod cors;
 pub mod decision;
 pub mod discovery;
 pub mod fetch;
+pub mod header;
 pub mod identity;
 pub mod introspection;
 pub mod json;
@@ -32,7 +33,7 @@ pub mod time;
 pub mod upstream;
 pub mod url;
 
-pub use request_head::{bearer, digest, header, header_map, public_path, request};
+pub use request_head::{bearer, digest, header_map, public_path, request};
 
 #[cfg(target_os = "wasi")]
 mod filter;

@@ -4,7 +4,7 @@
 
 pub mod bearer;
 pub mod digest;
-pub mod header;
 pub mod header_map;
+pub mod names;
 pub mod public_path;
 pub mod request;

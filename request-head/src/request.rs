@@ -1,7 +1,7 @@
 //! What the authenticator sees of a request, read in one pass over its headers.
 
 use crate::bearer::Authorization;
-use crate::header;
+use crate::names;
 
 /// The head of a request. Header names may be in any case; pseudo-headers among them are ignored.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ pub struct ReservedHeaders {
 impl ReservedHeaders {
     /// The identity's headers, lower case, and the overrides.
     pub fn new<'a>(identity: impl Iterator<Item = &'a str>) -> Self {
-        let names: Vec<String> = identity.chain(header::OVERRIDE_HEADERS).map(str::to_owned).collect();
+        let names: Vec<String> = identity.chain(names::OVERRIDE_HEADERS).map(str::to_owned).collect();
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.len()));
         let initials = names.iter().fold(0, |initials, name| initials | initial_bit(name.as_bytes()));
         Self { names, lengths, initials }
@@ -44,7 +44,7 @@ impl ReservedHeaders {
         if self.lengths & length_bit(name.len()) == 0 || self.initials & initial_bit(name) == 0 {
             return None;
         }
-        self.names.iter().position(|reserved| header::same_name(reserved.as_bytes(), name))
+        self.names.iter().position(|reserved| names::same_name(reserved.as_bytes(), name))
     }
 }
 
@@ -53,7 +53,7 @@ const fn length_bit(length: usize) -> u64 {
 }
 
 fn initial_bit(name: &[u8]) -> u32 {
-    name.first().map_or(0, |initial| 1 << (header::fold(*initial) & 0x1f))
+    name.first().map_or(0, |initial| 1 << (names::fold(*initial) & 0x1f))
 }
 
 /// What the headers of one request say.
