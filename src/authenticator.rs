@@ -155,6 +155,8 @@ enum Mode {
 
 struct Oauth {
     policy: OauthPolicy,
+    /// Of each provider.
+    identity_headers: Vec<IdentityHeaders>,
     metadata: ResourceMetadata,
     challenges: Challenges,
     requirements: Requirements,
@@ -165,6 +167,13 @@ struct Oauth {
     /// Of each provider.
     limiters: Vec<Limiter>,
     refreshes_in_background: AtomicBool,
+}
+
+/// What one provider's identities are told in.
+struct IdentityHeaders {
+    provider: String,
+    /// As many as an identity has values.
+    names: Vec<String>,
 }
 
 /// The part of a request that outlives its head.
@@ -224,15 +233,12 @@ impl Authenticator {
         &'a self,
         identity: &'a Identity,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let mut values = identity.values();
-        let provider = values.next().unwrap_or_default();
-        let rules = self
-            .providers()
-            .iter()
-            .find(|known| known.name == provider)
-            .map_or(&[][..], |known| &known.claims_to_headers);
-        let names = IDENTITY_HEADERS.into_iter().chain(rules.iter().map(|rule| rule.header.as_str()));
-        names.zip(identity.values())
+        let provider = identity.values().next().unwrap_or_default();
+        let names = match &self.mode {
+            Mode::Anonymous => None,
+            Mode::Oauth(oauth) => oauth.identity_headers.iter().find(|headers| headers.provider == provider),
+        };
+        names.into_iter().flat_map(|headers| &headers.names).map(String::as_str).zip(identity.values())
     }
 
     /// Headers to add to the upstream's response to a forwarded request.
@@ -451,6 +457,7 @@ impl Oauth {
             answers: Answers::new(policy.introspection_cache),
             limiters: policy.providers.iter().map(|_| Limiter::new(policy.introspection_limits)).collect(),
             refreshes_in_background: AtomicBool::new(false),
+            identity_headers: policy.providers.iter().map(IdentityHeaders::new).collect(),
             policy,
         }
     }
@@ -458,6 +465,14 @@ impl Oauth {
     fn may_introspect(&self, provider: usize, token: Digest, now: UnixTime) -> bool {
         let standing = self.answers.standing(provider, token, now);
         self.limiters.get(provider).is_some_and(|limiter| limiter.may_ask(standing, now))
+    }
+}
+
+impl IdentityHeaders {
+    fn new(provider: &Provider) -> Self {
+        let claims = provider.claims_to_headers.iter().map(|rule| rule.header.as_str());
+        let names = IDENTITY_HEADERS.into_iter().chain(claims).map(str::to_owned).collect();
+        Self { provider: provider.name.clone(), names }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::policy::ClaimHeader;
 
 /// Header values of one identity, encoded; absent ones are empty.
 ///
-/// Packed in one allocation, because a worker remembers thousands of them: fields end with a line feed, which no encoded value contains.
+/// Packed in one allocation, because a worker remembers thousands of them: before each value stands its length, in three digits of base 128.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity(Box<str>);
 
@@ -21,8 +21,14 @@ impl Identity {
         let text = |name: &str| all.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let mut packed = String::with_capacity(160);
         let mut field = |encode: &dyn Fn(&mut String)| {
-            encode(&mut packed);
-            packed.push('\n');
+            let mut value = String::new();
+            encode(&mut value);
+            // Tokens are bounded, and so are values; one that were too long for three digits would be left out.
+            let length = u32::try_from(value.len()).ok().filter(|length| *length < 1 << 21);
+            let value = if length.is_some() { value } else { String::new() };
+            let digit = |shift: u32| char::from((length.unwrap_or(0) >> shift) as u8 & 0x7f);
+            packed.extend([digit(14), digit(7), digit(0)]);
+            packed.push_str(&value);
         };
         field(&|out| encode(out, provider, false));
         field(&|out| encode(out, text("sub").unwrap_or_default(), false));
@@ -53,7 +59,14 @@ impl Identity {
 
     /// The values: [`IDENTITY_HEADERS`](crate::header::IDENTITY_HEADERS) first, then `claims_to_headers`; absent ones are empty.
     pub fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.split_terminator('\n')
+        let mut rest = &*self.0;
+        std::iter::from_fn(move || {
+            let (digits, after) = rest.split_at_checked(3)?;
+            let length = digits.bytes().fold(0, |length, digit| length << 7 | usize::from(digit));
+            let (value, after) = after.split_at_checked(length)?;
+            rest = after;
+            Some(value)
+        })
     }
 
     /// Whether `scope` was granted. `scope` is encoded as [`encode_scope`] does.

@@ -221,6 +221,10 @@ impl Worker {
 
     /// A request's context is gone, with its callouts.
     pub(super) fn forget(&self, context: u32) {
+        // As after nearly every request.
+        if self.waiting.borrow().is_empty() && self.flights.borrow().is_empty() {
+            return;
+        }
         self.waiting.borrow_mut().remove(&context);
         self.flights.borrow_mut().retain(|_, flight| {
             let is_lost = flight.owner == context;
