@@ -1,6 +1,7 @@
 //! What the authenticator sees of a request, read in one pass over its headers.
 
 use crate::bearer::Authorization;
+use crate::client::Client;
 use crate::header;
 
 /// The head of a request. Header names may be in any case; pseudo-headers among them are ignored.
@@ -14,6 +15,8 @@ pub struct RequestHead<'a> {
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// Whether a body follows, or may.
     pub has_body: bool,
+    /// Where it comes from; asked only before a signature is verified, or before the request waits.
+    pub client: Client<'a>,
 }
 
 /// Headers that no client may set: ours, and those that would undo decisions made on method and path (SPEC P-4, I-1).

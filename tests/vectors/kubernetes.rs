@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use registry_auth::authenticator::{Authenticator, Environment, Need, Step};
+use registry_auth::client::Client;
 use registry_auth::config;
 use registry_auth::decision::{Decision, Forward, LocalResponse};
 use registry_auth::fetch::{FetchResponse, FetchResult};
@@ -138,6 +139,7 @@ impl Server {
             path: Some(b"/registry/default/v0.1/servers"),
             headers: &[(b"authorization", authorization.as_bytes())],
             has_body: false,
+            client: Client::UNKNOWN,
         };
         let mut step = self.authenticator.start(&head, now);
         loop {

@@ -13,6 +13,7 @@ use envoy_test::provider::vendor::Asked;
 use envoy_test::upstream::wanted_headers;
 use envoy_test::{RawRequest, RawResponse};
 use registry_auth::authenticator::{Authenticator, Environment, Need, Step};
+use registry_auth::client::Client;
 use registry_auth::decision::{Decision, Forward};
 use registry_auth::fetch::{FetchError, FetchRequest, FetchResponse, FetchResult};
 use registry_auth::keys::Advance;
@@ -129,6 +130,7 @@ impl Subject for Core {
             path: (!connect).then_some(&request.target),
             headers: &headers,
             has_body: !request.body.is_empty(),
+            client: Client::UNKNOWN,
         };
         let (removed, decision) = self.decide(&head).await;
         Ok(match decision {
