@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 /// Deepest nesting of anything untrusted that is read here: tokens (SPEC J-1), JWKs, documents of providers, configurations.
@@ -189,15 +190,18 @@ impl<'de> Visitor<'de> for &mut Strict {
         self.enter()?;
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            if object.contains_key(&name) {
-                self.fault = Some(Fault::Duplicate);
-                self.path.push(Step::Member(name));
-                return Err(A::Error::custom("duplicate member"));
-            }
+            let vacant = match object.entry(name) {
+                Entry::Vacant(vacant) => vacant,
+                Entry::Occupied(occupied) => {
+                    self.fault = Some(Fault::Duplicate);
+                    self.path.push(Step::Member(occupied.key().clone()));
+                    return Err(A::Error::custom("duplicate member"));
+                }
+            };
             match members.next_value_seed(&mut *self) {
-                Ok(value) => object.insert(name, value),
+                Ok(value) => vacant.insert(value),
                 Err(error) => {
-                    self.path.push(Step::Member(name));
+                    self.path.push(Step::Member(vacant.key().clone()));
                     return Err(error);
                 }
             };

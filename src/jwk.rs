@@ -110,12 +110,23 @@ impl JwkSet {
     /// The keys to try for a token, in the order of the document (SPEC J-4): with `kid`, every key that has it and fits; without, the first
     /// [`MAX_KEYS_WITHOUT_KID`] that fit.
     pub fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Arc<Jwk>> {
-        let fitting = self.keys.iter().filter(|jwk| jwk.fits(algorithm));
-        match kid {
-            Some(_) => fitting.filter(|jwk| jwk.kid() == kid).cloned().collect(),
-            None => fitting.take(MAX_KEYS_WITHOUT_KID).cloned().collect(),
-        }
+        select(self.keys.iter(), |jwk| jwk, kid, algorithm).cloned().collect()
     }
+}
+
+/// [`JwkSet::select`], of whatever has a JWK.
+pub(crate) fn select<'a, T: 'a>(
+    keys: impl Iterator<Item = &'a T>,
+    jwk: impl Fn(&'a T) -> &'a Jwk,
+    kid: Option<&str>,
+    algorithm: Algorithm,
+) -> impl Iterator<Item = &'a T> {
+    let most = if kid.is_some() { usize::MAX } else { MAX_KEYS_WITHOUT_KID };
+    keys.filter(move |key| {
+        let jwk = jwk(key);
+        jwk.fits(algorithm) && (kid.is_none() || jwk.kid() == kid)
+    })
+    .take(most)
 }
 
 /// Why a document is not a JWK Set.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::discovery::{self, Discovered};
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResult, max_age};
-use crate::jwk::{Jwk, JwkSet};
+use crate::jwk::{self, Jwk, JwkSet};
 use crate::policy::Provider;
 use crate::signature::{Algorithm, Backend};
 use crate::time::UnixTime;
@@ -59,12 +59,7 @@ impl KeySet {
     }
 
     fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<TrustedKey> {
-        let selected = self.set.select(kid, algorithm);
-        self.keys
-            .iter()
-            .filter(|key| selected.iter().any(|jwk| Arc::ptr_eq(jwk, &key.jwk)))
-            .cloned()
-            .collect()
+        jwk::select(self.keys.iter(), |key| &key.jwk, kid, algorithm).cloned().collect()
     }
 }
 

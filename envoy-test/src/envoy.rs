@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::client;
 use crate::message::{RawRequest, RawResponse};
-pub use process::binary;
+pub use process::{binary, resident_bytes};
 
 /// How an Envoy is started.
 #[derive(Clone, Debug)]

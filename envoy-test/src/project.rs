@@ -50,6 +50,19 @@ pub fn filter_config() -> PathBuf {
     BINARY.get_or_init(build).clone()
 }
 
+/// The registry: `$REGISTRY`, or the workspace's own, built once in a test run.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn registry() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let build = || match std::env::var_os("REGISTRY") {
+        Some(path) => PathBuf::from(path),
+        None => build_binary("registry"),
+    };
+    BINARY.get_or_init(build).clone()
+}
+
 /// Builds a binary of the workspace beside the test that is running.
 fn build_binary(package: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

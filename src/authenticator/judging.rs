@@ -81,16 +81,11 @@ impl Authenticator {
         digest: Digest,
         circumstances: &Circumstances<'_>,
     ) -> Verdict {
-        let issuer = jwt.claims.get("iss").and_then(serde_json::Value::as_str).map(str::to_owned);
-        let issuer = issuer.as_deref();
         let mut refusal: Option<Rejection> = None;
-        for (number, provider) in oauth
-            .policy
-            .providers
-            .iter()
-            .enumerate()
-            .filter(|(_, provider)| Some(provider.issuer.as_str()) == issuer)
-        {
+        for (number, provider) in oauth.policy.providers.iter().enumerate() {
+            if issuer(&jwt) != Some(provider.issuer.as_str()) {
+                continue;
+            }
             match self.verify_for(oauth, number, provider, &mut jwt, circumstances) {
                 Ok(Verified::Token(token)) => {
                     oauth.verified.insert(digest, token.clone());
@@ -109,7 +104,7 @@ impl Authenticator {
                 Err(rejection) => prefer(&mut refusal, rejection.of(number)),
             }
         }
-        Verdict::Refused(refusal.unwrap_or_else(|| oauth.unknown_issuer(issuer)))
+        Verdict::Refused(refusal.unwrap_or_else(|| oauth.unknown_issuer(issuer(&jwt))))
     }
 
     /// Takes the claims of a token that it verifies.
@@ -256,6 +251,10 @@ impl Oauth {
         }
         Rejection::with(Cause::Issuer, detail)
     }
+}
+
+fn issuer<'a>(jwt: &'a UntrustedJwt<'_>) -> Option<&'a str> {
+    jwt.claims.get("iss").and_then(serde_json::Value::as_str)
 }
 
 /// Which of several providers' refusals is told: an outage first, else the one that came furthest.

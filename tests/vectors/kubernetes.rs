@@ -127,7 +127,7 @@ impl Server {
         let document = json!({ "auth": { "mode": "oauth", "oauth": oauth } });
         let policy = Policy::from_document(&document, &config::Environment::default()).unwrap().policy;
         Self {
-            authenticator: Authenticator::new(policy, Environment { digest_key: [7; 16] }),
+            authenticator: Authenticator::new(policy, Environment::new([7; 16])),
             reply: FetchResponse { status: 200, cache_control: None, body: JWKS.to_vec() },
         }
     }

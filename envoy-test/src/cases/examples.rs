@@ -30,9 +30,10 @@ pub use entra::{entra, entra_without_v1};
 pub use google::{google, google_with_id_tokens};
 pub use keycloak::{keycloak, keycloak_without_its_client, keycloak_without_keys};
 pub use kubernetes::{
-    kubernetes, kubernetes_by_discovery, kubernetes_on_public_addresses, kubernetes_without_our_token,
+    kubernetes, kubernetes_by_discovery, kubernetes_on_public_addresses, kubernetes_with_a_token_of_before,
+    kubernetes_without_our_token,
 };
-pub use okta::okta;
+pub use okta::{okta, okta_with_introspection};
 
 /// The directories of `examples/` that are a provider's.
 pub const EXAMPLES: [&str; 6] = ["keycloak", "auth0", "okta", "entra", "google", "kubernetes"];

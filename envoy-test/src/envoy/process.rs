@@ -71,7 +71,10 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
 }
 
 /// `VmRSS` of `/proc/PID/status`.
-pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
+///
+/// # Errors
+/// The process is gone, or this is not Linux.
+pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().map_err(io::Error::other)?;

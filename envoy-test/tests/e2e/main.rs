@@ -11,10 +11,16 @@
 mod core;
 mod envoy_behaviour;
 mod envoy_cases;
+mod flood;
 mod harness;
+mod hostile;
 mod introspection;
 mod keys;
 mod providers;
+mod registry_process;
 mod tower;
 mod transports;
 mod vendors;
+
+/// Held by tests that take all they can get of the machine: one at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

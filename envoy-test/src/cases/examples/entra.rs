@@ -48,6 +48,8 @@ fn accepted(table: &mut Table, entra: &Entra) {
         .case("a user's v2 token", entra.v2_token(), v2_user())
         .case("a user's v1 token", entra.v1_token(), v1_user())
         .case("by a key that is not in use yet", entra.v2_token().key(entra.next()), v2_user())
+        .case("by a key that came unannounced", entra.v2_token().key(entra.rotate()), v2_user())
+        .case("by another one, in v1", entra.v1_token().key(entra.rotate()), v1_user())
         .case(
             "without a name",
             entra.v2_token().without("name"),

@@ -40,6 +40,11 @@ fn accepted(table: &mut Table, keycloak: &Keycloak) {
         .case("a user's token", keycloak.token(), alice())
         .case("one audience as a text", keycloak.token().audience("registry-api"), alice())
         .case("signed before the rotation", keycloak.token().key(keycloak.previous()), alice())
+        .case(
+            "by a key on Ed25519",
+            keycloak.token().algorithm(Algorithm::EdDsa).key(keycloak.ed25519()),
+            alice(),
+        )
         .case("without the claim typ", keycloak.token().without("typ"), alice())
         .case("typ at+jwt", keycloak.token().header("typ", "at+jwt"), alice())
         .case(

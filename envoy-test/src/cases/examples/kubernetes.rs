@@ -100,6 +100,17 @@ pub fn kubernetes_without_our_token() -> Scenario {
     .changed(|document| remove(document, "authTokenFile"))
 }
 
+/// What is in `authTokenFile` was copied from another cluster, or is of one that was set up anew.
+pub fn kubernetes_with_a_token_of_before() -> Scenario {
+    let kubernetes = Kubernetes::new();
+    kubernetes.forget_us();
+    Scenario::new("kubernetes", Arc::clone(&kubernetes) as _, move |table| {
+        table.case("a good token", kubernetes.token(), Expected::unavailable()).logs(
+            "provider kubernetes: failed to fetch JWKS: https://kubernetes.default.svc/openid/v1/jwks: status 401",
+        );
+    })
+}
+
 /// `jwksUrl` is forgotten: the discovery document leads to a node's own address, where our token does not go.
 pub fn kubernetes_by_discovery() -> Scenario {
     let kubernetes = Kubernetes::new();

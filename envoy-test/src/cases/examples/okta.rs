@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::expected::Expected;
 use super::refused::refused;
-use super::{Scenario, unknown_key, wrong_audience, wrong_issuer};
+use super::{Scenario, inactive, unknown_key, wrong_audience, wrong_issuer};
 use crate::provider::vendor::{Exchange, Okta};
 
 /// The document as it is.
@@ -53,4 +53,36 @@ fn the_next_key_costs_nothing(exchanges: &[Exchange]) -> Result<(), String> {
     let fetches =
         exchanges.iter().filter(|exchange| exchange.request.target == b"/oauth2/default/v1/keys").count();
     if fetches == 2 { Ok(()) } else { Err(format!("the keys were fetched {fetches} times")) }
+}
+
+/// With introspection, as the file says in its comments, and keys that cannot be had.
+pub fn okta_with_introspection() -> Scenario {
+    let okta = Okta::new();
+    okta.known(okta.token(), &json!({}));
+    Scenario::new("okta", Arc::clone(&okta) as _, move |table| {
+        let known = |more| okta.known(okta.token().claim("jti", format!("{more}")), &more);
+        table
+            .case(
+                "a JWT the provider knows",
+                known(json!({})),
+                Expected::forwarded()
+                    .upstream("x-auth-subject", "alice@example.com")
+                    .upstream("x-auth-scopes", "openid,mcp-registry:read")
+                    .not_upstream("x-groups"),
+            )
+            .case("a JWT that was revoked", okta.token().claim("jti", "revoked"), inactive())
+            .case("an opaque token", "opaque", inactive())
+            .case("an answer for another API", known(json!({ "aud": "api://billing" })), wrong_audience())
+            .case(
+                "an answer of another server",
+                known(json!({ "iss": "https://example.okta.com" })),
+                wrong_issuer(),
+            );
+    })
+    .changed(|document| {
+        let provider = &mut document["auth"]["oauth"]["providers"][0];
+        provider["introspectionUrl"] = json!("https://example.okta.com/oauth2/default/v1/introspect");
+        provider["clientId"] = json!("0oaregistry");
+        provider["clientSecretFile"] = json!("/etc/registry/okta-client-secret");
+    })
 }

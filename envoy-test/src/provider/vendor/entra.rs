@@ -1,6 +1,6 @@
 //! Microsoft Entra ID: tokens of two versions from one tenant, under one set of keys that do not say what they are for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -17,23 +17,21 @@ const API: &str = "66666666-7777-8888-9999-000000000000";
 #[derive(Debug)]
 pub struct Entra {
     keys: Vec<Arc<SigningKey>>,
-    certificates: Vec<Value>,
+    jwks: Mutex<Vec<Value>>,
 }
 
 impl Entra {
     /// With new keys.
     pub fn new() -> Arc<Self> {
-        let mut keys = Vec::new();
-        let mut certificates = Vec::new();
-        for _ in 0..3 {
-            let key = SigningKey::generate(Algorithm::Rs256, None);
-            let mut certificate = key.certificate("accounts.accesscontrol.windows.net");
-            certificate.as_object_mut().expect("an object").remove("x5t#S256");
-            // The certificate's thumbprint is the key's name.
-            keys.push(Arc::new(key.with_kid(certificate["x5t"].as_str().expect("a text"))));
-            certificates.push(certificate);
-        }
-        Arc::new(Self { keys, certificates })
+        let (keys, jwks) = (0..3).map(|_| new_key()).unzip();
+        Arc::new(Self { keys, jwks: Mutex::new(jwks) })
+    }
+
+    /// Exchanges a key without announcing it: this one signs, from now on.
+    pub fn rotate(&self) -> Arc<SigningKey> {
+        let (key, jwk) = new_key();
+        self.jwks.lock().unwrap_or_else(PoisonError::into_inner).push(jwk);
+        key
     }
 
     /// The key that is not in use yet.
@@ -106,18 +104,23 @@ impl Entra {
             .claim("oid", "bbbbbbbb-cccc-dddd-eeee-ffffffffffff")
             .claim("roles", json!(["Servers.Read.All"]))
     }
+}
 
-    fn jwks(&self) -> Value {
-        let shaped = |(key, certificate): (&Arc<SigningKey>, &Value)| {
-            let mut jwk =
-                and(and(key.jwk(), certificate), &json!({ "cloud_instance_name": "microsoftonline.com" }));
-            jwk["issuer"] = json!("https://login.microsoftonline.com/{tenantid}/v2.0");
-            jwk.as_object_mut().expect("an object").remove("alg");
-            jwk
-        };
-        let keys: Vec<Value> = self.keys.iter().zip(&self.certificates).map(shaped).collect();
-        json!({ "keys": keys })
-    }
+/// A key and how it is published: named by its certificate's thumbprint, with an `issuer` of its own and without `alg`.
+fn new_key() -> (Arc<SigningKey>, Value) {
+    let key = SigningKey::generate(Algorithm::Rs256, None);
+    let certificate = key.certificate("accounts.accesscontrol.windows.net");
+    let key = key.with_kid(certificate["x5t"].as_str().expect("a text"));
+    let mut jwk = and(
+        and(key.jwk(), &certificate),
+        &json!({
+            "cloud_instance_name": "microsoftonline.com",
+            "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0",
+        }),
+    );
+    let members = jwk.as_object_mut().expect("an object");
+    members.retain(|name, _| name != "alg" && name != "x5t#S256");
+    (Arc::new(key), jwk)
 }
 
 impl Vendor for Entra {
@@ -139,7 +142,10 @@ impl Vendor for Entra {
             });
             super::json(200, &body)
         };
-        let keys = || with_header(super::json(200, &self.jwks()), "Cache-Control", "max-age=86400, private");
+        let keys = || {
+            let jwks = json!({ "keys": *self.jwks.lock().unwrap_or_else(PoisonError::into_inner) });
+            with_header(super::json(200, &jwks), "Cache-Control", "max-age=86400, private")
+        };
         match (host, path) {
             ("login.microsoftonline.com", path)
                 if path == format!("/{TENANT}/v2.0/.well-known/openid-configuration") =>

@@ -22,6 +22,7 @@ const SECRET: &str = "Kc7-s3cr3t/with:odd characters";
 pub struct Keycloak {
     signing: Arc<SigningKey>,
     previous: Arc<SigningKey>,
+    ed25519: Arc<SigningKey>,
     encryption: Arc<SigningKey>,
     sessions: Mutex<BTreeMap<String, Value>>,
     has_lost_keys: AtomicBool,
@@ -37,6 +38,7 @@ impl Keycloak {
         Arc::new(Self {
             signing: key(),
             previous: key(),
+            ed25519: Arc::new(SigningKey::generate(Algorithm::EdDsa, None)),
             encryption: key(),
             sessions: Mutex::default(),
             has_lost_keys: AtomicBool::new(false),
@@ -56,6 +58,11 @@ impl Keycloak {
     /// The key before the last rotation, still published.
     pub fn previous(&self) -> Arc<SigningKey> {
         Arc::clone(&self.previous)
+    }
+
+    /// A key on a curve that we do know.
+    pub fn ed25519(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.ed25519)
     }
 
     /// The key for encryption.
@@ -114,7 +121,7 @@ impl Keycloak {
             "kid": Self::ED448_KID, "kty": "OKP", "alg": "EdDSA", "use": "sig", "crv": "Ed448",
             "x": URL_SAFE_NO_PAD.encode([9_u8; 57]),
         });
-        json!({ "keys": [encryption, unknown_jwk(), shaped(&self.signing), ed448, shaped(&self.previous)] })
+        json!({ "keys": [encryption, unknown_jwk(), shaped(&self.signing), ed448, self.ed25519.jwk(), shaped(&self.previous)] })
     }
 
     /// RFC 7662, by Keycloak's own client authentication.

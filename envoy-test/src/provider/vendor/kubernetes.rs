@@ -20,8 +20,10 @@ pub struct Kubernetes {
 struct State {
     /// The last one signs.
     keys: Vec<Arc<SigningKey>>,
-    /// Whoever presents one of these may see the keys. The last one is in the file.
+    /// Whoever presents one of these may see the keys.
     accepted: Vec<String>,
+    /// What is in the file.
+    ours: String,
 }
 
 impl Kubernetes {
@@ -31,16 +33,19 @@ impl Kubernetes {
     /// With a new key, and a token of our own.
     pub fn new() -> Arc<Self> {
         let keys = vec![Arc::new(SigningKey::generate(Algorithm::Rs256, None))];
-        let kubernetes = Self { state: Mutex::new(State { keys, accepted: Vec::new() }) };
+        let kubernetes =
+            Self { state: Mutex::new(State { keys, accepted: Vec::new(), ours: String::new() }) };
         kubernetes.issue_our_token();
         Arc::new(kubernetes)
     }
 
     /// A new token of ours, accepted beside the former ones.
     pub fn issue_our_token(&self) -> String {
-        let uid = format!("{}", self.lock().accepted.len());
-        let token = self.token().audience(json!([ISSUER])).claim("jti", uid).mint();
-        self.lock().accepted.push(token.clone());
+        let number = self.lock().accepted.len();
+        let token = self.token().audience(json!([ISSUER])).claim("jti", format!("{number}")).mint();
+        let mut state = self.lock();
+        state.accepted.push(token.clone());
+        state.ours.clone_from(&token);
         token
     }
 
@@ -49,6 +54,11 @@ impl Kubernetes {
         let mut state = self.lock();
         let newest = state.accepted.pop();
         state.accepted = newest.into_iter().collect();
+    }
+
+    /// Accepts none of our tokens: the cluster was set up anew.
+    pub fn forget_us(&self) {
+        self.lock().accepted.clear();
     }
 
     /// Another key signs from now on; the former ones stay published.
@@ -115,8 +125,7 @@ impl Vendor for Kubernetes {
     }
 
     fn files(&self) -> Vec<(&'static str, String)> {
-        let token = self.lock().accepted.last().cloned().expect("a token");
-        vec![(Self::TOKEN_FILE, format!("{token}\n"))]
+        vec![(Self::TOKEN_FILE, format!("{}\n", self.lock().ours))]
     }
 
     fn answer(&self, _: &str, request: &RawRequest) -> RawResponse {

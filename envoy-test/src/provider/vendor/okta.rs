@@ -1,11 +1,14 @@
 //! Okta: a custom authorization server, whose tokens have no `typ`, a text for an audience, and scopes as a list.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 use super::super::{Algorithm, SigningKey, TokenSpec, unix_time};
-use super::{Vendor, line, not_found, with_header};
+use super::{Vendor, and, claims, line, not_found, parameter, with_header};
 use crate::message::{RawRequest, RawResponse};
 
 const ISSUER: &str = "https://example.okta.com/oauth2/default";
@@ -15,13 +18,15 @@ const ISSUER: &str = "https://example.okta.com/oauth2/default";
 pub struct Okta {
     current: Arc<SigningKey>,
     next: Arc<SigningKey>,
+    /// What introspection tells; while there is anything, keys cannot be had.
+    sessions: Mutex<BTreeMap<String, Value>>,
 }
 
 impl Okta {
     /// With new keys.
     pub fn new() -> Arc<Self> {
         let key = || Arc::new(SigningKey::generate(Algorithm::Rs256, None));
-        Arc::new(Self { current: key(), next: key() })
+        Arc::new(Self { current: key(), next: key(), sessions: Mutex::default() })
     }
 
     /// Published ahead of the rotation that puts it to use.
@@ -48,11 +53,41 @@ impl Okta {
         });
         TokenSpec::signed_by(&self.current, claims).without_header("typ")
     }
+
+    /// Mints a token that introspection knows, with `more` in its answer. Keys cannot be had from now on.
+    pub fn known(&self, token: TokenSpec, more: &Value) -> String {
+        let token = token.mint();
+        let mut answer = json!({ "active": true, "token_type": "Bearer", "username": "alice@example.com", "client_id": "0oabcdefghijklmno5d7" });
+        let claims = claims(&token);
+        for name in ["iss", "aud", "sub", "exp", "iat", "jti", "uid"] {
+            answer[name] = claims[name].clone();
+        }
+        // A text here, where the token has a list.
+        answer["scope"] = json!("openid mcp-registry:read");
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(token.clone(), and(answer, more));
+        token
+    }
+
+    fn introspect(&self, request: &RawRequest) -> RawResponse {
+        if request.values("authorization")
+            != [format!("Basic {}", STANDARD.encode("0oaregistry:okta-secret"))]
+        {
+            let body = json!({ "errorCode": "invalid_client", "errorSummary": "Invalid value for 'client_id' parameter." });
+            return super::json(401, &body);
+        }
+        let token = parameter(&String::from_utf8_lossy(&request.body), "token").unwrap_or_default();
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        super::json(200, sessions.get(&token).unwrap_or(&json!({ "active": false })))
+    }
 }
 
 impl Vendor for Okta {
     fn hosts(&self) -> &'static [&'static str] {
         &["example.okta.com"]
+    }
+
+    fn files(&self) -> Vec<(&'static str, String)> {
+        vec![("/etc/registry/okta-client-secret", "okta-secret".to_owned())]
     }
 
     fn answer(&self, _: &str, request: &RawRequest) -> RawResponse {
@@ -69,6 +104,15 @@ impl Vendor for Okta {
                     "request_object_signing_alg_values_supported": ["HS256", "RS256", "ES256"],
                 }),
             ),
+            "POST /oauth2/default/v1/introspect" => self.introspect(request),
+            "GET /oauth2/default/v1/keys"
+                if !self.sessions.lock().unwrap_or_else(PoisonError::into_inner).is_empty() =>
+            {
+                super::json(
+                    429,
+                    &json!({ "errorCode": "E0000047", "errorSummary": "API call exceeded rate limit due to too many requests." }),
+                )
+            }
             "GET /oauth2/default/v1/keys" => with_header(
                 super::json(200, &json!({ "keys": [self.current.jwk(), self.next.jwk()] })),
                 "Cache-Control",
