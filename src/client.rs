@@ -6,14 +6,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// Tells the address of a request's client, or that the shell does not know it.
 #[derive(Clone, Copy)]
-pub struct Client<'a>(&'a dyn Fn() -> Option<IpAddr>);
+pub struct Client<'a>(&'a Tell<'a>);
+
+/// Sent along with a request, wherever that is handled.
+type Tell<'a> = dyn Fn() -> Option<IpAddr> + Sync + 'a;
 
 impl<'a> Client<'a> {
     /// The shell does not know.
     pub const UNKNOWN: Client<'static> = Client(&|| None);
 
     /// `tell` is called at most once a request.
-    pub const fn new(tell: &'a dyn Fn() -> Option<IpAddr>) -> Self {
+    pub const fn new(tell: &'a Tell<'a>) -> Self {
         Self(tell)
     }
 }
@@ -91,7 +94,7 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    use std::cell::Cell;
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
 
@@ -155,14 +158,15 @@ mod tests {
 
     #[test]
     fn the_shell_is_asked_once_and_only_when_needed() {
-        let asked = Cell::new(0);
+        let asked = AtomicU32::new(0);
+        let times = || asked.load(Ordering::Relaxed);
         let tell = || {
-            asked.set(asked.get() + 1);
+            asked.fetch_add(1, Ordering::Relaxed);
             None
         };
         let origin = Origin::new(Client::new(&tell));
-        assert_eq!(asked.get(), 0);
-        assert_eq!((origin.network(), origin.network(), asked.get()), (None, None, 1));
+        assert_eq!(times(), 0);
+        assert_eq!((origin.network(), origin.network(), times()), (None, None, 1));
         let known = network("192.0.2.7");
         assert_eq!(Origin::known(Some(known)).network(), Some(known));
     }

@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, InvalidHeaderName};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
@@ -183,7 +183,8 @@ fn start<B: http_body::Body>(authenticator: &Authenticator, request: &Request<B>
     let mut headers: Vec<(&[u8], &[u8])> = Vec::with_capacity(request.headers().len());
     headers
         .extend(request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
-    let client = || client_address(request);
+    let extensions = request.extensions();
+    let client = || client_address(extensions);
     let head = RequestHead {
         method: request.method().as_str().as_bytes(),
         path: request.uri().path_and_query().map(|target| target.as_str().as_bytes()),
@@ -195,8 +196,8 @@ fn start<B: http_body::Body>(authenticator: &Authenticator, request: &Request<B>
 }
 
 /// The connection's other end, where the server tells it ([`ConnectInfo`]).
-fn client_address<B>(request: &Request<B>) -> Option<IpAddr> {
-    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
+fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
 }
 
 /// Changes a request as decided. Where that cannot be done, it does not pass.
