@@ -11,11 +11,12 @@ mod recognised;
 use std::sync::atomic::AtomicBool;
 
 use crate::bearer::{BearerError, BearerToken, BorrowedToken, Credentials};
-use crate::cache::{Digest, Digester, VerifiedToken};
+use crate::cache::VerifiedToken;
 use crate::challenge::Challenges;
 use crate::client::{ClientNetwork, Origin};
 use crate::cors::{self, Sharing};
 use crate::decision::{Decision, Forward, LocalResponse};
+use crate::digest::{Digest, Digester};
 use crate::fetch::FetchRequest;
 use crate::header::IDENTITY_HEADERS;
 use crate::identity::Identity;

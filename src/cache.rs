@@ -1,15 +1,15 @@
 //! Tokens that were verified before (SPEC V-1).
 //!
-//! Keyed by SipHash-2-4-128 of the whole token under a random key of this worker (SPEC O-4); the token itself is not kept. Bounded twice: by the
+//! Found by the [digest](crate::digest) of the whole token; the token itself is not kept. Bounded twice: by the
 //! configured number of tokens, and by [`BYTES_PER_TOKEN`] times that number; the least recently used goes first. An entry ends with its token's `exp`.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use siphasher::sip128::SipHasher24;
 
 use crate::claims::Validity;
+use crate::digest::Digest;
 use crate::identity::Identity;
 
 /// Memory for one token, bookkeeping included; larger identities take the room of several.
@@ -17,25 +17,6 @@ pub const BYTES_PER_TOKEN: usize = 300;
 
 /// What an entry takes beside its identity's text.
 const ENTRY_OVERHEAD: usize = 120;
-
-/// A token's digest: equal digests under a secret key mean equal tokens, but for one chance in 2^128 a pair.
-pub type Digest = u128;
-
-/// Makes digests under a secret key.
-#[derive(Clone)]
-pub struct Digester(SipHasher24);
-
-impl Digester {
-    /// `key` is random, and this worker's own.
-    pub fn new(key: &[u8; 16]) -> Self {
-        Self(SipHasher24::new_with_key(key))
-    }
-
-    /// The digest of a token.
-    pub fn digest(&self, token: &[u8]) -> Digest {
-        self.0.hash(token).as_u128()
-    }
-}
 
 /// What is remembered of a verified token.
 #[derive(Clone, Debug)]
@@ -174,14 +155,6 @@ mod tests {
             validity,
             identity: Arc::new(Identity::new("p", &VerifiedClaims::new(claims, validity), &[])),
         }
-    }
-
-    #[test]
-    fn digests_depend_on_token_and_key() {
-        let digester = Digester::new(&[1; 16]);
-        assert_eq!(digester.digest(b"a"), digester.clone().digest(b"a"));
-        assert_ne!(digester.digest(b"a"), digester.digest(b"b"));
-        assert_ne!(digester.digest(b"a"), Digester::new(&[2; 16]).digest(b"a"));
     }
 
     #[test]

@@ -1,31 +1,9 @@
 //! Where requests come from. A shell is asked for a client's address only before a signature is verified, because hosts take their time to tell.
 
 use std::cell::OnceCell;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Tells the address of a request's client, or that the shell does not know it.
-#[derive(Clone, Copy)]
-pub struct Client<'a>(&'a Tell<'a>);
-
-/// Sent along with a request, wherever that is handled.
-type Tell<'a> = dyn Fn() -> Option<IpAddr> + Sync + 'a;
-
-impl<'a> Client<'a> {
-    /// The shell does not know.
-    pub const UNKNOWN: Client<'static> = Client(&|| None);
-
-    /// `tell` is called at most once a request.
-    pub const fn new(tell: &'a Tell<'a>) -> Self {
-        Self(tell)
-    }
-}
-
-impl fmt::Debug for Client<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Client")
-    }
-}
+use crate::request::Client;
 
 /// An address as hosts write it: with a port or without, an IPv6 one in brackets or not, with a zone or without. `None`: it is none.
 pub fn parse_address(text: &[u8]) -> Option<IpAddr> {
@@ -85,7 +63,7 @@ impl<'a> Origin<'a> {
 
     /// `None` where the shell does not know.
     pub(crate) fn network(&self) -> Option<ClientNetwork> {
-        *self.network.get_or_init(|| self.client.0().map(ClientNetwork::from))
+        *self.network.get_or_init(|| self.client.address().map(ClientNetwork::from))
     }
 }
 

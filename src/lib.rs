@@ -6,7 +6,6 @@
 pub mod address;
 pub mod authenticator;
 pub mod base64url;
-pub mod bearer;
 pub mod cache;
 pub mod challenge;
 pub mod claims;
@@ -16,8 +15,6 @@ pub mod cors;
 pub mod decision;
 pub mod discovery;
 pub mod fetch;
-pub mod header;
-pub mod header_map;
 pub mod identity;
 pub mod introspection;
 pub mod json;
@@ -26,9 +23,7 @@ pub mod jwt;
 pub mod keys;
 pub mod metrics;
 pub mod policy;
-pub mod public_path;
 pub mod rejection;
-pub mod request;
 pub mod resource_metadata;
 pub mod scopes;
 mod shards;
@@ -38,6 +33,8 @@ pub mod signature_limiter;
 pub mod time;
 pub mod upstream;
 pub mod url;
+
+pub use request_head::{bearer, digest, header, header_map, public_path, request};
 
 #[cfg(target_os = "wasi")]
 mod filter;

@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::cache::{Digest, DigestHasher, Digester};
+use crate::cache::DigestHasher;
 use crate::client::ClientNetwork;
+use crate::digest::{Digest, Digester};
 use crate::policy::SignatureLimits;
 use crate::time::UnixTime;
 use window::Window;

@@ -3,16 +3,19 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use registry::cli::{self, Command};
+use registry::cli;
 use registry::serve::serve;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let args = match cli::parse(std::env::args_os().skip(1)) {
-        Ok(Command::Serve(args)) => args,
-        Ok(Command::Help) => return print(cli::HELP),
-        Ok(Command::Version) => return print(&format!("registry {}\n", registry::VERSION)),
-        Err(error) => return fail(&error, 2),
+    let args = match cli::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() => {
+            let told = error.to_string();
+            return fail(&told.strip_prefix("error: ").unwrap_or(&told).trim_end(), 2);
+        }
+        // Help and version.
+        Err(told) => return if told.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
     };
     let filter = std::env::var("REGISTRY_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter = match EnvFilter::try_new(&filter) {
@@ -34,13 +37,6 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, error.exit_code()),
-    }
-}
-
-fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
     }
 }
 

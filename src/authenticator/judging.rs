@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use super::{Authenticator, Need, Oauth};
 use crate::bearer::BorrowedToken;
-use crate::cache::{Digest, VerifiedToken};
+use crate::cache::VerifiedToken;
 use crate::claims::{self, VerifiedClaims};
 use crate::client::Origin;
+use crate::digest::Digest;
 use crate::identity::Identity;
 use crate::introspection::Answer;
 use crate::jwt::{self, Format, UntrustedJwt};

@@ -1,6 +1,7 @@
 //! Verified tokens of all threads: the cache in parts, found by the half of a digest that the parts do not hash by.
 
-use crate::cache::{Digest, VerifiedToken, VerifiedTokens};
+use crate::cache::{VerifiedToken, VerifiedTokens};
+use crate::digest::Digest;
 use crate::shards::Shards;
 
 /// A part holds at least so many: enough for the largest identity, and for the parts to fill evenly.
@@ -44,8 +45,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cache::Digester;
     use crate::claims::{Validity, VerifiedClaims};
+    use crate::digest::Digester;
     use crate::identity::Identity;
     use crate::time::UnixTime;
 

@@ -11,10 +11,10 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::base64url;
-use crate::client::Client;
 use crate::config;
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, FetchResult};
 use crate::keys::Advance;
+use crate::request::Client;
 
 const ISSUER: &str = "https://idp.example.com/realms/a";
 const T0: UnixTime = UnixTime::from_secs(1_800_000_000);

@@ -9,9 +9,9 @@ use proxy_wasm::types::Action;
 
 use super::host::{self, Headers};
 use super::worker::{Phase, Worker, remove_headers, respond, share, unavailable};
-use crate::client::{self, Client};
+use crate::client;
 use crate::header_map;
-use crate::request::RequestHead;
+use crate::request::{Client, RequestHead};
 
 /// A request's context. Its unfinished work is the worker's, under this context's number, until the context goes.
 pub(super) struct Request {

@@ -11,8 +11,8 @@ use super::http::Request;
 use super::lease::SharedKeyStore;
 use super::worker::Worker;
 use crate::authenticator::{self, Authenticator};
-use crate::cache::Digester;
 use crate::config;
+use crate::digest::Digester;
 use crate::json;
 
 /// How often keys are looked after, and waiting requests.

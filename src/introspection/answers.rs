@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::cache::{Digest, DigestHasher};
+use crate::cache::DigestHasher;
 use crate::claims::Validity;
+use crate::digest::Digest;
 use crate::identity::Identity;
 use crate::introspection::Standing;
 use crate::policy::IntrospectionCachePolicy;

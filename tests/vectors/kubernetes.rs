@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use registry_auth::authenticator::{Authenticator, Environment, Need, Step};
-use registry_auth::client::Client;
 use registry_auth::config;
 use registry_auth::decision::{Decision, Forward, LocalResponse};
 use registry_auth::fetch::{FetchResponse, FetchResult};
@@ -11,7 +10,7 @@ use registry_auth::identity::Identity;
 use registry_auth::jwk::JwkSet;
 use registry_auth::keys::Advance;
 use registry_auth::policy::Policy;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::time::UnixTime;
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]

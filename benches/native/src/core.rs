@@ -1,9 +1,8 @@
 //! The core, and aws-lc-rs alone on the same bytes.
 
 use registry_auth::authenticator::{Authenticator, Step};
-use registry_auth::client::Client;
 use registry_auth::decision::Decision;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::signature::{Algorithm, Backend};
 
 use crate::arm::Arm;

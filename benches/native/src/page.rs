@@ -173,6 +173,7 @@ fn method(rounds: u32, token_length: usize) -> String {
          - CPU time of the threads that work (`CLOCK_THREAD_CPUTIME_ID`), per operation and thread. Waiting for a lock in the kernel is not in it, spinning is.\n\
          - A ratio is called noisy when median and ratio of minima differ by more than 15 %, or when the quartiles are further apart than 30 % of the median.\n\
          - Tokens as Keycloak writes them, with RS256 {token_length} bytes long; 11 headers. Requests are made before the time is taken, what is answered is dropped within it.\n\
+         - Of many live tokens, each is read from memory, where its bytes have lain since the last time. A server has just read them from a socket.\n\
          - No network and no runtime: a request that needs neither is polled once.\n\
          - `jsonwebtoken` 11 with its backend `aws_lc_rs`.\n\n\
          ## Repeat it\n\n\

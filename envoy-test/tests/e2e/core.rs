@@ -13,12 +13,11 @@ use envoy_test::provider::vendor::Asked;
 use envoy_test::upstream::wanted_headers;
 use envoy_test::{RawRequest, RawResponse};
 use registry_auth::authenticator::{Authenticator, Environment, Need, Step};
-use registry_auth::client::Client;
 use registry_auth::decision::{Decision, Forward};
 use registry_auth::fetch::{FetchError, FetchRequest, FetchResponse, FetchResult};
 use registry_auth::keys::Advance;
 use registry_auth::policy::{Policy, Provider, Purpose};
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::time::UnixTime;
 use serde_json::Value;
 

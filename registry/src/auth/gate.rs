@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use registry_auth::authenticator::{Authenticator, Introspection, Need, Pending, Step};
-use registry_auth::cache::Digest;
 use registry_auth::decision::Decision;
+use registry_auth::digest::Digest;
 use registry_auth::keys::{Advance, Refresh, RefreshCause};
 use registry_auth::time::UnixTime;
 use tokio::sync::watch;

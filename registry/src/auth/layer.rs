@@ -18,12 +18,11 @@ use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
 use registry_auth::authenticator::{Authenticator, Step};
 use registry_auth::challenge::Challenges;
-use registry_auth::client::Client;
 use registry_auth::cors::Sharing;
 use registry_auth::decision::{Decision, Forward, LocalResponse};
 use registry_auth::header::IDENTITY_HEADERS;
 use registry_auth::rejection::Cause;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 

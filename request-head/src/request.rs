@@ -1,7 +1,9 @@
 //! What the authenticator sees of a request, read in one pass over its headers.
 
+use std::fmt;
+use std::net::IpAddr;
+
 use crate::bearer::Authorization;
-use crate::client::Client;
 use crate::header;
 
 /// The head of a request. Header names may be in any case; pseudo-headers among them are ignored.
@@ -19,12 +21,42 @@ pub struct RequestHead<'a> {
     pub client: Client<'a>,
 }
 
+/// Tells the address of a request's client, where the shell knows it.
+#[derive(Clone, Copy)]
+pub struct Client<'a>(&'a Tell<'a>);
+
+/// Goes along with a request, whatever thread handles that.
+type Tell<'a> = dyn Fn() -> Option<IpAddr> + Sync + 'a;
+
+impl<'a> Client<'a> {
+    /// The shell does not know.
+    pub const UNKNOWN: Client<'static> = Client(&|| None);
+
+    /// `tell` is called at most once a request: hosts take their time.
+    pub const fn new(tell: &'a Tell<'a>) -> Self {
+        Self(tell)
+    }
+
+    /// Asks.
+    pub fn address(self) -> Option<IpAddr> {
+        self.0()
+    }
+}
+
+impl fmt::Debug for Client<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
 /// Headers that no client may set: ours, and those that would undo decisions made on method and path (SPEC P-4, I-1).
 #[derive(Debug)]
 pub struct ReservedHeaders {
     names: Vec<String>,
     /// Bit n: some name has n bytes (63: 63 or more).
     lengths: u64,
+    /// Bit n: n is what the low five bits of some name's first byte are, folded as in comparisons.
+    initials: u32,
 }
 
 impl ReservedHeaders {
@@ -32,7 +64,8 @@ impl ReservedHeaders {
     pub fn new<'a>(identity: impl Iterator<Item = &'a str>) -> Self {
         let names: Vec<String> = identity.chain(header::OVERRIDE_HEADERS).map(str::to_owned).collect();
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.len()));
-        Self { names, lengths }
+        let initials = names.iter().fold(0, |initials, name| initials | initial_bit(name.as_bytes()));
+        Self { names, lengths, initials }
     }
 
     /// Whether a header or trailer of this name is ours, in any case, `_` and `-` being the same.
@@ -41,7 +74,7 @@ impl ReservedHeaders {
     }
 
     fn position(&self, name: &[u8]) -> Option<usize> {
-        if self.lengths & length_bit(name.len()) == 0 {
+        if self.lengths & length_bit(name.len()) == 0 || self.initials & initial_bit(name) == 0 {
             return None;
         }
         self.names.iter().position(|reserved| header::same_name(reserved.as_bytes(), name))
@@ -50,6 +83,10 @@ impl ReservedHeaders {
 
 const fn length_bit(length: usize) -> u64 {
     1 << if length < 63 { length } else { 63 }
+}
+
+fn initial_bit(name: &[u8]) -> u32 {
+    name.first().map_or(0, |initial| 1 << (header::fold(*initial) & 0x1f))
 }
 
 /// What the headers of one request say.
@@ -120,6 +157,8 @@ mod tests {
         for name in ["x-auth-users", "x-auth-use", "authorization", "", "x.auth.user"] {
             assert!(!reserved().contains(name.as_bytes()), "{name}");
         }
+        let odd = ReservedHeaders::new(["-odd"].into_iter());
+        assert!(["-odd", "_odd", "_ODD"].iter().all(|name| odd.contains(name.as_bytes())));
     }
 
     #[test]
