@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 use crate::bearer::{BearerError, BearerToken, BorrowedToken, Credentials};
 use crate::cache::VerifiedToken;
 use crate::challenge::Challenges;
+use crate::client::{ClientNetwork, Origin};
 use crate::cors::{self, Sharing};
 use crate::decision::{Decision, Forward, LocalResponse};
 use crate::digest::{Digest, Digester};
@@ -29,8 +30,9 @@ use crate::request::{RequestHead, ReservedHeaders, Scan};
 use crate::resource_metadata::ResourceMetadata;
 use crate::scopes::{RequirementId, Requirements};
 use crate::signature::Backend;
+use crate::signature_limiter::SignatureLimiter;
 use crate::time::UnixTime;
-use judging::Verdict;
+use judging::{Circumstances, Verdict};
 use recognised::RecognisedTokens;
 
 /// A request waits for at most so many refreshes of keys, and once more for each provider that introspects.
@@ -166,6 +168,7 @@ struct Oauth {
     answers: Answers,
     /// Of each provider.
     limiters: Vec<Limiter>,
+    signatures: SignatureLimiter,
     refreshes_in_background: AtomicBool,
 }
 
@@ -181,6 +184,8 @@ struct IdentityHeaders {
 struct Request {
     token: BearerToken,
     arrived: UnixTime,
+    /// Hosts tell it only while they handle this request: it is asked for before it waits.
+    client: Option<ClientNetwork>,
     context: Context,
     waits: usize,
 }
@@ -343,8 +348,13 @@ impl Authenticator {
             Err(error) => return self.refuse(oauth, &context, error.into()),
         };
         let digest = digest.unwrap_or_else(|| oauth.digester.digest(token.reveal().as_bytes()));
-        let verdict = recognised.unwrap_or_else(|| self.judge(oauth, token, digest, now, now));
-        let request = Request { token: token.into(), arrived: now, context, waits: 0 };
+        let circumstances = Circumstances { arrived: now, now, origin: Origin::new(head.client) };
+        let verdict = recognised.unwrap_or_else(|| self.judge(oauth, token, digest, &circumstances));
+        let client = match verdict {
+            Verdict::Needs(_) => circumstances.origin.network(),
+            Verdict::Verified(_) | Verdict::Refused(_) => None,
+        };
+        let request = Request { token: token.into(), arrived: now, client, context, waits: 0 };
         self.conclude(oauth, request, verdict, scan.reserved)
     }
 
@@ -355,9 +365,11 @@ impl Authenticator {
             Mode::Oauth(oauth) => {
                 let token = BorrowedToken::from(&request.token);
                 let digest = oauth.digester.digest(token.reveal().as_bytes());
+                let origin = Origin::known(request.client);
+                let circumstances = Circumstances { arrived: request.arrived, now, origin };
                 let verdict = self
                     .recognise(oauth, digest, now)
-                    .unwrap_or_else(|| self.judge(oauth, token, digest, request.arrived, now));
+                    .unwrap_or_else(|| self.judge(oauth, token, digest, &circumstances));
                 self.conclude(oauth, request, verdict, remove)
             }
             Mode::Anonymous => self.forward(None, Outcome::Public, Forward { remove, ..Forward::default() }),
@@ -452,6 +464,10 @@ impl Oauth {
             keys: (0..policy.providers.len())
                 .map(|number| ProviderKeys::new(number, jitter, environment.backend))
                 .collect(),
+            signatures: SignatureLimiter::new(
+                policy.signature_limits,
+                Digester::new(&environment.digest_key),
+            ),
             digester: Digester::new(&environment.digest_key),
             verified: RecognisedTokens::new(policy.token_cache_size, environment.threads),
             answers: Answers::new(policy.introspection_cache),

@@ -5,7 +5,7 @@
 use crate::decision::LocalResponse;
 use crate::rejection::Cause;
 
-/// Seconds after which a client may try again when a provider is out of reach.
+/// Seconds after which a client may try again when a provider is out of reach, or too many tokens came at once.
 const RETRY_AFTER: &str = "5";
 
 /// Makes the refusals of one resource.

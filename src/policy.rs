@@ -41,6 +41,8 @@ pub struct OauthPolicy {
     pub introspection_cache: IntrospectionCachePolicy,
     /// How much one worker asks one provider.
     pub introspection_limits: IntrospectionLimits,
+    /// How many signatures one worker verifies.
+    pub signature_limits: SignatureLimits,
 }
 
 /// RFC 9728's description of the resource.
@@ -158,6 +160,28 @@ pub struct IntrospectionLimits {
 impl Default for IntrospectionLimits {
     fn default() -> Self {
         Self { in_flight: 32, per_second: 100 }
+    }
+}
+
+/// `auth.oauth.signatureLimits`: how many signatures one worker verifies in any second; beyond that the answer is 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureLimits {
+    /// In all. Default 500.
+    pub per_second: u32,
+    /// For one client, not above `per_second`. Default: half of it.
+    pub per_client: u32,
+}
+
+impl SignatureLimits {
+    /// So many in all, and the default's share for one client.
+    pub const fn new(per_second: u32) -> Self {
+        Self { per_second, per_client: per_second.div_ceil(2) }
+    }
+}
+
+impl Default for SignatureLimits {
+    fn default() -> Self {
+        Self::new(500)
     }
 }
 

@@ -41,11 +41,13 @@ pub enum Cause {
     KeysUnavailable,
     /// No introspection endpoint could answer.
     IntrospectionUnavailable,
+    /// More signatures would have to be verified than may be.
+    Busy,
 }
 
 impl Cause {
     /// All causes, in order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoCredentials,
         Self::SeveralCredentials,
         Self::MalformedAuthorization,
@@ -63,6 +65,7 @@ impl Cause {
         Self::InsufficientScope,
         Self::KeysUnavailable,
         Self::IntrospectionUnavailable,
+        Self::Busy,
     ];
 
     /// The HTTP status.
@@ -70,7 +73,7 @@ impl Cause {
         match self {
             Self::SeveralCredentials | Self::MalformedRequest => 400,
             Self::InsufficientScope => 403,
-            Self::KeysUnavailable | Self::IntrospectionUnavailable => 503,
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::Busy => 503,
             _ => 401,
         }
     }
@@ -83,7 +86,7 @@ impl Cause {
                 "invalid_request"
             }
             Self::InsufficientScope => "insufficient_scope",
-            Self::KeysUnavailable | Self::IntrospectionUnavailable => "temporarily_unavailable",
+            Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::Busy => "temporarily_unavailable",
             _ => "invalid_token",
         }
     }
@@ -98,7 +101,10 @@ impl Cause {
 
     /// Whether the response carries `WWW-Authenticate`.
     pub const fn is_challenged(self) -> bool {
-        !matches!(self, Self::MalformedRequest | Self::KeysUnavailable | Self::IntrospectionUnavailable)
+        !matches!(
+            self,
+            Self::MalformedRequest | Self::KeysUnavailable | Self::IntrospectionUnavailable | Self::Busy
+        )
     }
 
     /// The fixed description for the client.
@@ -118,6 +124,7 @@ impl Cause {
             Self::Inactive => "token is not active",
             Self::InsufficientScope => "token scope insufficient",
             Self::KeysUnavailable | Self::IntrospectionUnavailable => "identity provider unavailable",
+            Self::Busy => "too many tokens to verify",
         }
     }
 
@@ -141,6 +148,7 @@ impl Cause {
             Self::InsufficientScope => "insufficient_scope",
             Self::KeysUnavailable => "keys_unavailable",
             Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::Busy => "busy",
         }
     }
 }

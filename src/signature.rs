@@ -227,7 +227,8 @@ enum Material {
 }
 
 enum Kind {
-    Rsa,
+    /// With so many bits of modulus, in whole bytes.
+    Rsa(usize),
     Ec(Curve),
     Ed25519,
 }
@@ -265,7 +266,7 @@ impl PublicKey {
     pub fn supports(&self, algorithm: Algorithm) -> bool {
         use Algorithm::{EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
         match self.kind() {
-            Kind::Rsa => matches!(algorithm, RS256 | RS384 | RS512 | PS256 | PS384 | PS512),
+            Kind::Rsa(_) => matches!(algorithm, RS256 | RS384 | RS512 | PS256 | PS384 | PS512),
             Kind::Ec(curve) => curve.algorithm() == algorithm,
             Kind::Ed25519 => algorithm == EdDSA,
         }
@@ -290,6 +291,16 @@ impl PublicKey {
         }
     }
 
+    /// How long one verification takes, in about the time of ES256: from the counts of `benches/gate`, rounded down for what providers usually have.
+    pub fn cost(&self) -> u32 {
+        match self.kind() {
+            Kind::Ed25519 | Kind::Ec(Curve::P256) | Kind::Rsa(..=3072) => 1,
+            Kind::Rsa(..=4096) => 2,
+            Kind::Ec(Curve::P384 | Curve::P521) => 4,
+            Kind::Rsa(_) => 8,
+        }
+    }
+
     /// What verifies with this key.
     pub fn backend(&self) -> Backend {
         match &*self.0 {
@@ -301,7 +312,7 @@ impl PublicKey {
 
     fn kind(&self) -> Kind {
         match &*self.0 {
-            Material::Rsa(_) => Kind::Rsa,
+            Material::Rsa(key) => Kind::Rsa(key.modulus_bits()),
             Material::Ec(key) => Kind::Ec(key.curve()),
             Material::Ed25519(_) => Kind::Ed25519,
             #[cfg(all(feature = "aws-lc", not(target_arch = "wasm32")))]
@@ -313,7 +324,7 @@ impl PublicKey {
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind() {
-            Kind::Rsa => "RSA",
+            Kind::Rsa(_) => "RSA",
             Kind::Ec(curve) => curve.as_str(),
             Kind::Ed25519 => "Ed25519",
         };

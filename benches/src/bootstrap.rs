@@ -132,6 +132,8 @@ fn document(provider: &Provider, filter: Filter, chained: bool) -> Value {
         "resourceUrl": "https://registry.example.com",
         "providers": [{ "name": "keycloak", "issuerUrl": provider.issuer(REALM), "audience": AUDIENCE }],
         "forwardToken": chained,
+        // What is measured is what a signature costs.
+        "signatureLimits": { "perSecond": 1_000_000, "perClient": 1_000_000 },
     });
     if let (Filter::Ours { token_cache: Some(size) }, Value::Object(oauth)) = (filter, &mut oauth) {
         oauth.insert("tokenCache".to_owned(), json!({ "size": size }));

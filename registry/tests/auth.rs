@@ -26,3 +26,5 @@ mod joining;
 mod requests;
 #[path = "auth/rotation.rs"]
 mod rotation;
+#[path = "auth/signatures.rs"]
+mod signatures;

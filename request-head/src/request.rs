@@ -1,5 +1,8 @@
 //! What the authenticator sees of a request, read in one pass over its headers.
 
+use std::fmt;
+use std::net::IpAddr;
+
 use crate::bearer::Authorization;
 use crate::names;
 
@@ -14,6 +17,36 @@ pub struct RequestHead<'a> {
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// Whether a body follows, or may.
     pub has_body: bool,
+    /// Where it comes from; asked only before a signature is verified, or before the request waits.
+    pub client: Client<'a>,
+}
+
+/// Tells the address of a request's client, where the shell knows it.
+#[derive(Clone, Copy)]
+pub struct Client<'a>(&'a Tell<'a>);
+
+/// Goes along with a request, whatever thread handles that.
+type Tell<'a> = dyn Fn() -> Option<IpAddr> + Sync + 'a;
+
+impl<'a> Client<'a> {
+    /// The shell does not know.
+    pub const UNKNOWN: Client<'static> = Client(&|| None);
+
+    /// `tell` is called at most once a request: hosts take their time.
+    pub const fn new(tell: &'a Tell<'a>) -> Self {
+        Self(tell)
+    }
+
+    /// Asks.
+    pub fn address(self) -> Option<IpAddr> {
+        self.0()
+    }
+}
+
+impl fmt::Debug for Client<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
 }
 
 /// Headers that no client may set: ours, and those that would undo decisions made on method and path (SPEC P-4, I-1).

@@ -7,6 +7,7 @@ use super::{Authenticator, Need, Oauth};
 use crate::bearer::BorrowedToken;
 use crate::cache::VerifiedToken;
 use crate::claims::{self, VerifiedClaims};
+use crate::client::Origin;
 use crate::digest::Digest;
 use crate::identity::Identity;
 use crate::introspection::Answer;
@@ -16,6 +17,13 @@ use crate::metrics::Event;
 use crate::policy::Provider;
 use crate::rejection::{Cause, Rejection, quote};
 use crate::time::UnixTime;
+
+/// What a verdict depends on beside the token.
+pub(super) struct Circumstances<'a> {
+    pub(super) arrived: UnixTime,
+    pub(super) now: UnixTime,
+    pub(super) origin: Origin<'a>,
+}
 
 /// What was found out about a token.
 pub(super) enum Verdict {
@@ -36,13 +44,12 @@ impl Authenticator {
         oauth: &Oauth,
         token: BorrowedToken<'_>,
         digest: Digest,
-        arrived: UnixTime,
-        now: UnixTime,
+        circumstances: &Circumstances<'_>,
     ) -> Verdict {
         match jwt::classify(token.reveal()) {
-            Format::Jwt(Ok(jwt)) => self.verify(oauth, jwt, digest, arrived, now),
+            Format::Jwt(Ok(jwt)) => self.verify(oauth, jwt, digest, circumstances),
             Format::Jwt(Err(rejection)) => Verdict::Refused(rejection),
-            Format::Opaque => self.introspect(oauth, digest, now),
+            Format::Opaque => self.introspect(oauth, digest, circumstances.now),
         }
     }
 
@@ -73,15 +80,14 @@ impl Authenticator {
         oauth: &Oauth,
         mut jwt: UntrustedJwt<'_>,
         digest: Digest,
-        arrived: UnixTime,
-        now: UnixTime,
+        circumstances: &Circumstances<'_>,
     ) -> Verdict {
         let mut refusal: Option<Rejection> = None;
         for (number, provider) in oauth.policy.providers.iter().enumerate() {
             if issuer(&jwt) != Some(provider.issuer.as_str()) {
                 continue;
             }
-            match self.verify_for(oauth, number, provider, &mut jwt, arrived, now) {
+            match self.verify_for(oauth, number, provider, &mut jwt, circumstances) {
                 Ok(Verified::Token(token)) => {
                     oauth.verified.insert(digest, token.clone());
                     return Verdict::Verified(token);
@@ -91,7 +97,7 @@ impl Authenticator {
                 Err(rejection)
                     if rejection.cause == Cause::KeysUnavailable && provider.introspection_url.is_some() =>
                 {
-                    match self.introspect_at(oauth, number, digest, now) {
+                    match self.introspect_at(oauth, number, digest, circumstances.now) {
                         Verdict::Refused(rejection) => prefer(&mut refusal, rejection),
                         verdict => return verdict,
                     }
@@ -109,9 +115,9 @@ impl Authenticator {
         number: usize,
         provider: &Provider,
         jwt: &mut UntrustedJwt<'_>,
-        arrived: UnixTime,
-        now: UnixTime,
+        circumstances: &Circumstances<'_>,
     ) -> Result<Verified, Rejection> {
+        let (arrived, now) = (circumstances.arrived, circumstances.now);
         if !claims::has_audience(&jwt.claims, &provider.audience) {
             let detail = format!(
                 "aud {}, expected {}",
@@ -149,7 +155,8 @@ impl Authenticator {
         {
             return Ok(Verified::Needs(Need::Keys { provider: number, cause: RefreshCause::Due }));
         }
-        let key = self.verified_by(number, &candidates, jwt).ok_or_else(|| {
+        let verified = self.verified_by(oauth, number, &candidates, jwt, circumstances)?;
+        let key = verified.ok_or_else(|| {
             Rejection::with(
                 Cause::Signature,
                 format!("kid {}, alg {}, {} keys tried", kid(), jwt.algorithm.as_str(), candidates.len()),
@@ -162,12 +169,27 @@ impl Authenticator {
         Ok(Verified::Token(VerifiedToken { provider, key, validity: claims.validity(), identity }))
     }
 
-    fn verified_by(&self, provider: usize, candidates: &[TrustedKey], jwt: &UntrustedJwt<'_>) -> Option<u32> {
-        let verifies = |key: &&TrustedKey| {
+    /// The key that verifies the signature, if one does; an error where not all could be tried, because the token may be good.
+    fn verified_by(
+        &self,
+        oauth: &Oauth,
+        provider: usize,
+        candidates: &[TrustedKey],
+        jwt: &UntrustedJwt<'_>,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<Option<u32>, Rejection> {
+        let (client, now) = (circumstances.origin.network(), circumstances.now);
+        for TrustedKey { jwk, number } in candidates {
+            let admitted = oauth.signatures.admit(client, jwk.key().cost(), now);
+            admitted.map_err(|exceeded| Rejection::with(Cause::Busy, exceeded.to_string()))?;
             self.metrics.happened(provider, Event::Verification);
-            key.jwk.key().verify(jwt.algorithm, jwt.signing_input, &jwt.signature).is_ok()
-        };
-        candidates.iter().find(verifies).map(|key| key.number)
+            if jwk.key().verify(jwt.algorithm, jwt.signing_input, &jwt.signature).is_ok() {
+                oauth.signatures.learn(client, true, now);
+                return Ok(Some(*number));
+            }
+        }
+        oauth.signatures.learn(client, false, now);
+        Ok(None)
     }
 
     /// An opaque token goes to every provider that introspects, in order; the first that knows it wins.
@@ -239,7 +261,7 @@ fn issuer<'a>(jwt: &'a UntrustedJwt<'_>) -> Option<&'a str> {
 /// Which of several providers' refusals is told: an outage first, else the one that came furthest.
 const fn rank(cause: Cause) -> u8 {
     match cause {
-        Cause::KeysUnavailable | Cause::IntrospectionUnavailable => 3,
+        Cause::KeysUnavailable | Cause::IntrospectionUnavailable | Cause::Busy => 3,
         Cause::Audience | Cause::Inactive => 1,
         _ => 2,
     }

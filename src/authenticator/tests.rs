@@ -1,5 +1,7 @@
 //! The authenticator over time: key rotation, outages, recognised tokens. What a single request shows is in the table of cases (`envoy-test`).
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -12,6 +14,7 @@ use crate::base64url;
 use crate::config;
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, FetchResult};
 use crate::keys::Advance;
+use crate::request::Client;
 
 const ISSUER: &str = "https://idp.example.com/realms/a";
 const T0: UnixTime = UnixTime::from_secs(1_800_000_000);
@@ -109,11 +112,26 @@ fn authenticator(change: impl FnOnce(&mut Value)) -> Authenticator {
 }
 
 fn start(authenticator: &Authenticator, method: &str, token: &str, now: UnixTime) -> Step {
+    start_from(Client::UNKNOWN, authenticator, method, token, now)
+}
+
+fn start_from(
+    client: Client<'_>,
+    authenticator: &Authenticator,
+    method: &str,
+    token: &str,
+    now: UnixTime,
+) -> Step {
     let value = format!("Bearer {token}");
     let headers: [(&[u8], &[u8]); 1] = [(b"authorization", value.as_bytes())];
     let path: &[u8] = b"/registry/default/v0.1/servers";
-    let head =
-        RequestHead { method: method.as_bytes(), path: Some(path), headers: &headers, has_body: false };
+    let head = RequestHead {
+        method: method.as_bytes(),
+        path: Some(path),
+        headers: &headers,
+        has_body: false,
+        client,
+    };
     authenticator.start(&head, now)
 }
 
@@ -124,7 +142,15 @@ fn ask(
     token: &str,
     now: UnixTime,
 ) -> Result<Forward, LocalResponse> {
-    let mut step = start(authenticator, "GET", token, now);
+    settle(authenticator, idp, start(authenticator, "GET", token, now), now)
+}
+
+fn settle(
+    authenticator: &Authenticator,
+    idp: &mut Idp,
+    mut step: Step,
+    now: UnixTime,
+) -> Result<Forward, LocalResponse> {
     loop {
         match step {
             Step::Decide(Decision::Forward(forward)) => return Ok(forward),
@@ -789,4 +815,210 @@ fn requests_with_one_opaque_token_wait_for_one_answer() {
         assert!(matches!(authenticator.resume(pending, T0), Step::Decide(Decision::Forward(_))));
     }
     assert_eq!(idp.asked.len(), 1);
+}
+
+/// Few signatures, and a provider whose keys are there.
+fn limited(per_second: u32, per_client: u32) -> (Authenticator, Idp) {
+    let limits = json!({"perSecond": per_second, "perClient": per_client});
+    let authenticator = authenticator(|oauth| {
+        oauth["signatureLimits"] = limits;
+        oauth["publicPaths"] = json!(["/health"]);
+    });
+    let mut idp = Idp::with_keys(&[1]);
+    refresh(&authenticator, &mut idp, 0, RefreshCause::Due, T0).unwrap();
+    (authenticator, idp)
+}
+
+/// A token of the provider's for somebody, and one that claims to be.
+fn token_of(subject: &str) -> String {
+    let mut claims = claims(T0);
+    claims["sub"] = json!(subject);
+    sign(1, &claims)
+}
+
+fn forged(subject: &str) -> String {
+    let token = token_of(subject);
+    let (signed, _) = token.rsplit_once('.').unwrap();
+    format!("{signed}.{}", base64url::encode(&[7; 64]))
+}
+
+/// Counts how often the shell is asked for the address.
+fn telling(address: &str, asked: &AtomicU32) -> impl Fn() -> Option<IpAddr> + Sync {
+    let address: Ipv4Addr = address.parse().unwrap();
+    move || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        Some(IpAddr::V4(address))
+    }
+}
+
+#[test]
+fn recognised_tokens_pass_while_no_signature_may_be_verified() {
+    let (authenticator, mut idp) = limited(5, 5);
+    let known = token_of("ada");
+    assert_eq!(status(&ask(&authenticator, &mut idp, &known, T0)), 200);
+    let statuses: Vec<u16> = (0..100)
+        .map(|number| status(&ask(&authenticator, &mut idp, &forged(&number.to_string()), T0)))
+        .collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 4);
+    assert_eq!(statuses.iter().filter(|status| **status == 503).count(), 96);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &known, T0)), 200);
+    assert_eq!(count(&authenticator, "signature_verifications_total"), 5);
+}
+
+#[test]
+fn a_good_token_too_many_is_503_and_passes_a_little_later() {
+    let (authenticator, mut idp) = limited(1, 1);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &forged("eve"), T0)), 401);
+    let refused = ask(&authenticator, &mut idp, &token_of("ada"), T0).unwrap_err();
+    assert_eq!(refused.status, 503);
+    assert!(refused.headers.contains(&("retry-after", "5".to_owned())), "{:?}", refused.headers);
+    assert!(refused.headers.contains(&("cache-control", "no-store".to_owned())));
+    assert!(!refused.headers.iter().any(|(name, _)| *name == "www-authenticate"));
+    let body: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!(
+        body,
+        json!({"error": "temporarily_unavailable", "error_description": "too many tokens to verify"})
+    );
+    assert_eq!(outcome(&authenticator, "busy"), 1);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token_of("ada"), T0.plus(secs(2)))), 200);
+}
+
+fn outcome(authenticator: &Authenticator, outcome: &str) -> u64 {
+    let counters = authenticator.metrics().counters();
+    counters.filter(|counter| counter.outcome == Some(outcome)).map(|counter| counter.value).sum()
+}
+
+#[test]
+fn what_is_refused_before_the_signature_neither_counts_nor_asks_for_the_address() {
+    let (authenticator, mut idp) = limited(1, 1);
+    let asked = AtomicU32::new(0);
+    let tell = telling("192.0.2.7", &asked);
+    let mut send = |method: &str, token: &str, now: UnixTime| {
+        let step = start_from(Client::new(&tell), &authenticator, method, token, now);
+        settle(&authenticator, &mut idp, step, now)
+    };
+    let changed = |name: &str, value: Value| {
+        let mut claims = claims(T0);
+        claims[name] = value;
+        sign(1, &claims)
+    };
+    let cut = token(1, T0);
+    for _ in 0..10 {
+        for (token, expected) in [
+            (changed("exp", json!(1)), "token expired"),
+            (changed("nbf", json!(T0.as_secs() + 3600)), "token not yet valid"),
+            (changed("aud", json!("other")), "token audience not accepted"),
+            (changed("iss", json!("https://other.example.com")), "token issuer not accepted"),
+            (changed("cnf", json!({})), "token type not accepted"),
+            (cut.chars().take(100).collect(), "token is malformed"),
+            ("opaque".to_owned(), "token is malformed"),
+            ("a b".to_owned(), "malformed authorization header"),
+        ] {
+            assert_eq!(description(send("GET", &token, T0)), expected);
+        }
+        assert_eq!(status(&send("OPTIONS", "", T0)), 401);
+    }
+    assert_eq!(
+        (asked.load(Ordering::Relaxed), count(&authenticator, "signature_verifications_total")),
+        (0, 0)
+    );
+    assert_eq!(status(&send("GET", &token(1, T0), T0)), 200, "all of it is still there");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    for _ in 0..10 {
+        assert_eq!(status(&send("GET", &token(1, T0), T0)), 200);
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "and a recognised token asks for nothing");
+    let head = RequestHead {
+        method: b"GET",
+        path: Some(b"/health"),
+        headers: &[(b"authorization", b"Bearer x")],
+        has_body: false,
+        client: Client::new(&tell),
+    };
+    assert!(matches!(authenticator.start(&head, T0), Step::Decide(Decision::Forward(_))));
+    assert_eq!(asked.load(Ordering::Relaxed), 1, "nor does a public path");
+}
+
+#[test]
+fn a_token_whose_key_is_unknown_does_not_count() {
+    let (authenticator, mut idp) = limited(1, 1);
+    for number in 0..10 {
+        let refused = ask(&authenticator, &mut idp, &token(20 + number, T0), T0.plus(secs(1)));
+        assert_eq!(description(refused), "token signing key unknown");
+        if number == 0 {
+            assert_eq!(idp.key_sets(), 2);
+        }
+    }
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0.plus(secs(1)))), 200);
+}
+
+#[test]
+fn a_flood_from_one_address_leaves_others_alone() {
+    let (authenticator, mut idp) = limited(8, 4);
+    let asked = AtomicU32::new(0);
+    let (forger, client) = (telling("192.0.2.7", &asked), telling("192.0.2.8", &asked));
+    let mut statuses = Vec::new();
+    for number in 0..100 {
+        let token = forged(&number.to_string());
+        let step = start_from(Client::new(&forger), &authenticator, "GET", &token, T0);
+        statuses.push(status(&settle(&authenticator, &mut idp, step, T0)));
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 4);
+    assert_eq!(asked.load(Ordering::Relaxed), 100, "once a request");
+    for subject in ["ada", "bob"] {
+        let step = start_from(Client::new(&client), &authenticator, "GET", &token_of(subject), T0);
+        assert_eq!(status(&settle(&authenticator, &mut idp, step, T0)), 200, "{subject}");
+    }
+}
+
+#[test]
+fn a_waiting_request_is_asked_for_its_address_before_and_never_again() {
+    let limits = json!({"perSecond": 4, "perClient": 1});
+    let authenticator = authenticator(|oauth| oauth["signatureLimits"] = limits);
+    let mut idp = Idp::with_keys(&[1]);
+    let asked = AtomicU32::new(0);
+    let tell = telling("192.0.2.7", &asked);
+    let mut waiting = Vec::new();
+    for subject in ["ada", "bob"] {
+        waiting.push(start_from(Client::new(&tell), &authenticator, "GET", &token_of(subject), T0));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    let statuses: Vec<u16> =
+        waiting.into_iter().map(|step| status(&settle(&authenticator, &mut idp, step, T0))).collect();
+    assert_eq!(statuses, [200, 503], "the same client's");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_token_without_kid_counts_for_each_key_that_is_tried() {
+    let (authenticator, mut idp) = limited(10, 10);
+    idp.published = vec![1, 2, 3, 4, 5, 6];
+    refresh(&authenticator, &mut idp, 0, RefreshCause::Due, T0).unwrap();
+    let header = base64url::encode(br#"{"alg":"EdDSA"}"#);
+    let forged = |number: u32| {
+        let mut claims = claims(T0);
+        claims["sub"] = json!(number.to_string());
+        let claims = base64url::encode(claims.to_string().as_bytes());
+        format!("{header}.{claims}.{}", base64url::encode(&[7; 64]))
+    };
+    let statuses: Vec<u16> =
+        (0..4).map(|number| status(&ask(&authenticator, &mut idp, &forged(number), T0))).collect();
+    assert_eq!(statuses, [401, 401, 503, 503], "not all keys could be tried: it may be good");
+    assert_eq!(count(&authenticator, "signature_verifications_total"), 10);
+}
+
+#[test]
+fn a_503_of_one_provider_is_told_before_a_401_of_another() {
+    let providers = json!([
+        {"name": "b", "issuerUrl": ISSUER, "audience": "registry-api"},
+        {"name": "a", "issuerUrl": ISSUER, "audience": "other-api"},
+    ]);
+    let authenticator = authenticator(|oauth| {
+        oauth["providers"] = providers;
+        oauth["signatureLimits"] = json!({"perSecond": 1});
+    });
+    let mut idp = Idp::with_keys(&[1]);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &forged("eve"), T0)), 401);
+    assert_eq!(status(&ask(&authenticator, &mut idp, &token_of("ada"), T0)), 503);
+    assert_eq!(idp.count(Document::Introspection), 0);
 }

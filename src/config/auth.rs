@@ -8,7 +8,9 @@ use super::error::{ConfigError, WarningKind};
 use super::nearest::nearest;
 use super::reader::{Context, Node, Object, optional};
 use super::{cors, provider, scopes};
-use crate::policy::{IntrospectionCachePolicy, IntrospectionLimits, OauthPolicy, Policy, ResourcePolicy};
+use crate::policy::{
+    IntrospectionCachePolicy, IntrospectionLimits, OauthPolicy, Policy, ResourcePolicy, SignatureLimits,
+};
 use crate::public_path::PublicPaths;
 
 pub(super) const KEYS: &[&str] = &["mode", "oauth", "publicPaths"];
@@ -26,6 +28,7 @@ pub(super) const OAUTH_KEYS: &[&str] = &[
     "tokenCache",
     "introspectionCache",
     "introspectionLimits",
+    "signatureLimits",
 ];
 
 const MODES: [&str; 2] = ["oauth", "anonymous"];
@@ -85,6 +88,7 @@ fn read_oauth(oauth: &Object<'_>, outer: Option<Node<'_>>, context: &mut Context
     let token_cache_size = read_token_cache(oauth, context);
     let introspection_cache = read_introspection_cache(oauth, context);
     let introspection_limits = read_introspection_limits(oauth, context);
+    let signature_limits = read_signature_limits(oauth, context);
     Some(OauthPolicy {
         resource: resource?,
         public_paths: public_paths?,
@@ -95,6 +99,7 @@ fn read_oauth(oauth: &Object<'_>, outer: Option<Node<'_>>, context: &mut Context
         token_cache_size: token_cache_size?,
         introspection_cache: introspection_cache?,
         introspection_limits: introspection_limits?,
+        signature_limits: signature_limits?,
     })
 }
 
@@ -159,6 +164,9 @@ pub(super) fn read_paths(node: &Node<'_>, context: &mut Context) -> Option<Publi
 /// What a worker may be asked to remember.
 const CACHE_SIZE: std::ops::RangeInclusive<u32> = 1..=1_000_000;
 
+/// More than any processor verifies in a second.
+const MOST_SIGNATURES: u32 = 1_000_000;
+
 fn read_token_cache(oauth: &Object<'_>, context: &mut Context) -> Option<usize> {
     let size = optional(oauth.get("tokenCache"), |node| {
         let cache = node.object(&["size"], context)?;
@@ -196,4 +204,17 @@ fn read_introspection_limits(oauth: &Object<'_>, context: &mut Context) -> Optio
         in_flight: in_flight?.unwrap_or(default.in_flight),
         per_second: per_second?.unwrap_or(default.per_second),
     })
+}
+
+fn read_signature_limits(oauth: &Object<'_>, context: &mut Context) -> Option<SignatureLimits> {
+    let Some(node) = oauth.get("signatureLimits") else {
+        return Some(SignatureLimits::default());
+    };
+    let limits = node.object(&["perSecond", "perClient"], context)?;
+    let per_second = optional(limits.get("perSecond"), |node| node.integer(1..=MOST_SIGNATURES, context));
+    let default = SignatureLimits::default().per_second;
+    let most = per_second.map_or(MOST_SIGNATURES, |given| given.unwrap_or(default));
+    let per_client = optional(limits.get("perClient"), |node| node.integer(1..=most, context));
+    let limits = SignatureLimits::new(per_second?.unwrap_or(default));
+    Some(SignatureLimits { per_client: per_client?.unwrap_or(limits.per_client), ..limits })
 }

@@ -1,6 +1,7 @@
 //! One request.
 
 use std::cell::Cell;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -8,8 +9,9 @@ use proxy_wasm::types::Action;
 
 use super::host::{self, Headers};
 use super::worker::{Phase, Worker, remove_headers, respond, share, unavailable};
+use crate::client;
 use crate::header_map;
-use crate::request::RequestHead;
+use crate::request::{Client, RequestHead};
 
 /// A request's context. Its unfinished work is the worker's, under this context's number, until the context goes.
 pub(super) struct Request {
@@ -36,6 +38,7 @@ impl Request {
             path: pseudo(b":path"),
             headers: &pairs,
             has_body: !end_of_stream,
+            client: Client::new(&client_address),
         };
         let step = worker.authenticator().start(&head, host::now());
         worker.drive(self.context, &self.phase, step);
@@ -48,6 +51,11 @@ impl Request {
             Phase::Undecided | Phase::Answered => Action::Pause,
         }
     }
+}
+
+/// As the proxy knows it: by its rules about X-Forwarded-For, where it has some.
+fn client_address() -> Option<IpAddr> {
+    client::parse_address(&host::property(&["source", "address"]).ok()?)
 }
 
 impl Context for Request {

@@ -52,9 +52,9 @@ impl Key {
         }
     }
 
-    pub(super) const fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         match self {
-            Self::Rsa(_) => Kind::Rsa,
+            Self::Rsa(key) => Kind::Rsa(key.n.len() * 8),
             Self::Ec(curve, _) => Kind::Ec(*curve),
             Self::Ed25519(_) => Kind::Ed25519,
         }

@@ -30,6 +30,10 @@ impl Key {
         RsaPublicKey::new_with_size_limits(n, e, MODULUS_BITS).map(Self).map_err(|_| KeyError::RsaExponent)
     }
 
+    pub(super) fn modulus_bits(&self) -> usize {
+        self.0.size() * 8
+    }
+
     pub(super) fn verify(
         &self,
         algorithm: Algorithm,

@@ -248,3 +248,32 @@ fn every_backend_takes_every_kind_of_key() {
         }
     }
 }
+
+#[test]
+fn what_takes_longer_costs_more_with_every_backend() {
+    let point = |point: &[u8]| {
+        let (x, y) = point[1..].split_at(point.len() / 2);
+        (x.to_vec(), y.to_vec())
+    };
+    let p384 = p384::ecdsa::SigningKey::from_slice(&[1; 48]).unwrap();
+    let (x384, y384) = point(p384.verifying_key().to_sec1_point(false).as_bytes());
+    let p521 = p521::ecdsa::SigningKey::from_slice(&[[0; 65], [1; 65]].concat()[64..]).unwrap();
+    let (x521, y521) = point(p521.verifying_key().to_sec1_point(false).as_bytes());
+    let rsa = |bits| PublicKey::rsa(&odd(bits), &[3]).unwrap();
+    for (key, cost) in [
+        (PublicKey::ed25519(&bytes(ED25519_X)).unwrap(), 1),
+        (PublicKey::ec(Curve::P256, &bytes(P256_X), &bytes(P256_Y)).unwrap(), 1),
+        (PublicKey::ec(Curve::P384, &x384, &y384).unwrap(), 4),
+        (PublicKey::ec(Curve::P521, &x521, &y521).unwrap(), 4),
+        (rsa(2048), 1),
+        (rsa(3072), 1),
+        (rsa(3073), 2),
+        (rsa(4096), 2),
+        (rsa(4097), 8),
+        (rsa(8192), 8),
+    ] {
+        for backend in Backend::ALL {
+            assert_eq!(key.clone().with_backend(*backend).cost(), cost, "{key:?} {backend:?}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::{SECURE, basic, error, errors, in_oauth, oauth, refused_at, set, warn
 use registry_auth::address::AddressRule;
 use registry_auth::config::{FileKind, WarningKind, auth_and_filter, files, load_filter};
 use registry_auth::policy::{
-    CorsPolicy, HttpRule, IntrospectionCachePolicy, JwksPolicy, Policy, RequiredScopes,
+    CorsPolicy, HttpRule, IntrospectionCachePolicy, JwksPolicy, Policy, RequiredScopes, SignatureLimits,
 };
 use registry_auth::signature::Algorithm;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ fn defaults_are_the_missions() {
     assert_eq!(policy.required_scopes, RequiredScopes::None);
     assert_eq!(policy.token_cache_size, 10_000);
     assert_eq!(policy.introspection_cache, IntrospectionCachePolicy::default());
+    assert_eq!(policy.signature_limits, SignatureLimits { per_second: 500, per_client: 250 });
     let provider = &policy.providers[0];
     assert_eq!(provider.issuer, "https://keycloak.example.com/realms/mcp");
     assert_eq!((provider.name.as_str(), provider.audience.as_str()), ("keycloak", "registry-api"));
@@ -52,6 +53,7 @@ fn every_key_arrives() {
         "cors": {"allowOrigins": ["https://app.example.com", "http://localhost:5173"], "maxAge": "1h", "allowMethods": ["POST"], "allowHeaders": ["X-A"]},
         "tokenCache": {"size": 7},
         "introspectionCache": {"ttl": "30s", "negativeTtl": "0s", "size": 9},
+        "signatureLimits": {"perSecond": 30, "perClient": 3},
         "providers": [{
             "name": "a.b-c_D1",
             "issuerUrl": "https://Tenant.eu.auth0.com/",
@@ -96,6 +98,7 @@ fn every_key_arrives() {
     let cache =
         IntrospectionCachePolicy { ttl: Duration::from_secs(30), negative_ttl: Duration::ZERO, size: 9 };
     assert_eq!(policy.introspection_cache, cache);
+    assert_eq!(policy.signature_limits, SignatureLimits { per_second: 30, per_client: 3 });
     let provider = &policy.providers[0];
     assert_eq!(provider.issuer, "https://Tenant.eu.auth0.com/");
     assert_eq!(provider.jwks_url.as_ref().unwrap().as_str(), "https://keys.example.com/jwks?p=1");

@@ -65,6 +65,7 @@ fn keys_without_a_value_are_absent_unless_that_would_allow_more() {
         "cors",
         "tokenCache",
         "introspectionCache",
+        "signatureLimits",
     ] {
         set(&mut document, &format!("/auth/oauth/{key}"), json!(null));
     }

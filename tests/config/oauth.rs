@@ -1,6 +1,6 @@
 //! `auth.oauth` beside its providers.
 
-use super::{error, in_oauth, in_provider, oauth, refused_at, set, warnings, with};
+use super::{error, errors, in_oauth, in_provider, oauth, refused_at, set, warnings, with};
 use registry_auth::config::WarningKind;
 use registry_auth::policy::RequiredScopes;
 use serde_json::json;
@@ -112,4 +112,21 @@ fn scopes_and_realm_fit_a_challenge() {
     assert_eq!(oauth(&in_oauth("realm", json!("a \"b\" \\"))).resource.realm, "a \"b\" \\");
     assert_eq!(error(&in_oauth("scopesSupported", json!(["a b"]))).0, "auth.oauth.scopesSupported[0]");
     assert!(oauth(&in_oauth("scopesSupported", json!([]))).resource.scopes_supported.is_empty());
+}
+
+#[test]
+fn one_clients_share_of_signatures_is_half_of_what_is_given_and_never_more_than_all() {
+    let limits = |value| {
+        let limits = oauth(&in_oauth("signatureLimits", value)).signature_limits;
+        (limits.per_second, limits.per_client)
+    };
+    assert_eq!(limits(json!({})), (500, 250));
+    assert_eq!(limits(json!({"perSecond": 1})), (1, 1));
+    assert_eq!(limits(json!({"perSecond": 9, "perClient": null})), (9, 5));
+    assert_eq!(limits(json!({"perClient": 500})), (500, 500));
+    assert_eq!(limits(json!({"perSecond": 1_000_000})), (1_000_000, 500_000));
+    let document = in_oauth("signatureLimits", json!({"perSecond": 10, "perClient": 11}));
+    refused_at(&document, "auth.oauth.signatureLimits.perClient", "from 1 to 10, found 11");
+    let both = in_oauth("signatureLimits", json!({"perSecond": 0, "perClient": 0}));
+    assert_eq!(errors(&both).len(), 2);
 }

@@ -43,6 +43,13 @@ fn bounds_of_durations_and_numbers() {
         ("introspectionCache", json!({"size": 0}), "size"),
         ("introspectionCache", json!({"ttl": "2h"}), "ttl"),
         ("introspectionCache", json!({"negativeTtl": 10}), "negativeTtl"),
+        ("signatureLimits", json!({"perSecond": 0}), "perSecond"),
+        ("signatureLimits", json!({"perSecond": 1_000_001, "perClient": 1_000_000}), "perSecond"),
+        ("signatureLimits", json!({"perSecond": "500"}), "perSecond"),
+        ("signatureLimits", json!({"perClient": 0}), "perClient"),
+        ("signatureLimits", json!({"perClient": 501}), "perClient"),
+        ("signatureLimits", json!({"perSecond": 10, "perClient": 11}), "perClient"),
+        ("signatureLimits", json!({"perClients": 10}), "perClients"),
     ] {
         assert_eq!(error(&in_oauth(key, value)).0, format!("auth.oauth.{key}.{path}"));
     }

@@ -10,7 +10,7 @@ use registry_auth::identity::Identity;
 use registry_auth::jwk::JwkSet;
 use registry_auth::keys::Advance;
 use registry_auth::policy::Policy;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::time::UnixTime;
 use serde_json::{Value, json};
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -138,6 +138,7 @@ impl Server {
             path: Some(b"/registry/default/v0.1/servers"),
             headers: &[(b"authorization", authorization.as_bytes())],
             has_body: false,
+            client: Client::UNKNOWN,
         };
         let mut step = self.authenticator.start(&head, now);
         loop {

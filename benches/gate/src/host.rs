@@ -298,11 +298,12 @@ fn environment(linker: &mut Linker<Host>) -> Result<()> {
             Ok(OK)
         }
         "env" proxy_get_property(call, path: u32, length: u32, data: u32, size: u32) {
-            // Envoy's direction of a listener: inbound.
-            if call.text(path, length)? != "xds\0listener_direction" {
-                return Ok(NOT_FOUND);
+            match call.text(path, length)?.as_str() {
+                // Envoy's direction of a listener: inbound.
+                "xds\0listener_direction" => call.give(&1_u64.to_le_bytes(), data, size),
+                "source\0address" => call.give(b"203.0.113.7:49152", data, size),
+                _ => Ok(NOT_FOUND),
             }
-            call.give(&1_u64.to_le_bytes(), data, size)
         }
         "env" proxy_define_metric(call, _kind: u32, _name: u32, _length: u32, id: u32) {
             call.host().metrics += 1;

@@ -36,6 +36,8 @@ fn configured(required_scopes: &Value) -> String {
         "resourceUrl": "https://registry.example.com",
         "publicPaths": ["/health"],
         "tokenCache": { "size": 1_000_000 },
+        // The clock stands still.
+        "signatureLimits": { "perSecond": 1_000_000, "perClient": 1_000_000 },
         "providers": [{ "name": "keycloak", "issuerUrl": ISSUER, "audience": AUDIENCE }],
     });
     if let (Some(oauth), Some(_)) = (oauth.as_object_mut(), required_scopes.as_array()) {

@@ -2,7 +2,7 @@
 
 use registry_auth::authenticator::{Authenticator, Step};
 use registry_auth::decision::Decision;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::signature::{Algorithm, Backend};
 
 use crate::arm::Arm;
@@ -95,7 +95,13 @@ fn start_all(authenticator: &Authenticator, heads: &[Headers<'_>]) -> Result<(),
 }
 
 fn start(authenticator: &Authenticator, headers: &Headers<'_>) -> Result<(), Failure> {
-    let head = RequestHead { method: b"GET", path: Some(PATH.as_bytes()), headers, has_body: false };
+    let head = RequestHead {
+        method: b"GET",
+        path: Some(PATH.as_bytes()),
+        headers,
+        has_body: false,
+        client: Client::UNKNOWN,
+    };
     match authenticator.start(&head, now()) {
         Step::Decide(Decision::Forward(forward)) if forward.identity.is_some() => Ok(()),
         step => Err(format!("not authenticated: {step:?}").into()),

@@ -169,6 +169,8 @@ impl Fixture {
     pub(crate) fn authenticator(&self, backend: Backend, threads: usize) -> Result<Authenticator, Failure> {
         let document = json!({"auth": {"mode": "oauth", "oauth": {
             "resourceUrl": AUDIENCE, "publicPaths": ["/health", "/docs"],
+            // What is measured is what a signature costs.
+            "signatureLimits": {"perSecond": 1_000_000, "perClient": 1_000_000},
             "providers": [{"name": "keycloak", "issuerUrl": ISSUER, "jwksUrl": "https://idp.example.com/jwks", "audience": AUDIENCE}],
         }}});
         let loaded = Policy::from_document(&document, &config::Environment::default())

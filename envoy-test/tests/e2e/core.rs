@@ -17,7 +17,7 @@ use registry_auth::decision::{Decision, Forward};
 use registry_auth::fetch::{FetchError, FetchRequest, FetchResponse, FetchResult};
 use registry_auth::keys::Advance;
 use registry_auth::policy::{Policy, Provider, Purpose};
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::time::UnixTime;
 use serde_json::Value;
 
@@ -129,6 +129,7 @@ impl Subject for Core {
             path: (!connect).then_some(&request.target),
             headers: &headers,
             has_body: !request.body.is_empty(),
+            client: Client::UNKNOWN,
         };
         let (removed, decision) = self.decide(&head).await;
         Ok(match decision {

@@ -47,7 +47,10 @@ async fn rotation_under_load_refuses_no_valid_token_and_costs_two_fetches_at_mos
     const ROTATIONS: u64 = 4;
     let provider = Arc::new(provider("max-age=3"));
     let jwks = json!({"minRefresh": "3s", "maxAge": "3s", "unknownKidBurst": 4, "unknownKidInterval": "1s"});
-    let gateway = Arc::new(gateway(&document(&provider, &jwks), 2).await);
+    let mut document = document(&provider, &jwks);
+    // Every request has a token of its own, and all come from one address as fast as they can.
+    document["auth"]["oauth"]["signatureLimits"] = json!({"perSecond": 100_000, "perClient": 100_000});
+    let gateway = Arc::new(gateway(&document, 2).await);
     gateway.wait_for_status(&get(&token(&provider)), 200).await;
 
     // A key is retired only when no token of it is on its way; while one is published, requests need no lock.

@@ -18,6 +18,7 @@ mod introspection;
 mod keys;
 mod providers;
 mod registry_process;
+mod signatures;
 mod tower;
 mod transports;
 mod vendors;

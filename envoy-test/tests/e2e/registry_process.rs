@@ -11,6 +11,7 @@ use tempfile::TempDir;
 pub(crate) struct Registry {
     child: Child,
     pub(crate) address: SocketAddr,
+    internal: SocketAddr,
     _files: TempDir,
 }
 
@@ -33,7 +34,7 @@ impl Registry {
             .stderr(std::fs::File::create(files.path().join("log")).unwrap())
             .spawn()
             .unwrap();
-        let registry = Self { child, address, _files: files };
+        let registry = Self { child, address, internal, _files: files };
         let started = Instant::now();
         while client::send(internal, &RawRequest::get("/health")).await.map_or(0, |answer| answer.status)
             != 200
@@ -42,6 +43,11 @@ impl Registry {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         registry
+    }
+
+    /// Its `/metrics`.
+    pub(crate) async fn metrics(&self) -> String {
+        client::send(self.internal, &RawRequest::get("/metrics")).await.unwrap().text().into_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {

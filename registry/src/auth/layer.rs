@@ -2,15 +2,17 @@
 //!
 //! The layer belongs outside of everything that changes method, path or headers: see [`AuthLayer::protect`].
 
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, InvalidHeaderName};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use pin_project_lite::pin_project;
@@ -20,7 +22,7 @@ use registry_auth::cors::Sharing;
 use registry_auth::decision::{Decision, Forward, LocalResponse};
 use registry_auth::header::IDENTITY_HEADERS;
 use registry_auth::rejection::Cause;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
@@ -180,13 +182,21 @@ fn start<B: http_body::Body>(authenticator: &Authenticator, request: &Request<B>
     let mut headers: Vec<(&[u8], &[u8])> = Vec::with_capacity(request.headers().len());
     headers
         .extend(request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())));
+    let extensions = request.extensions();
+    let client = || client_address(extensions);
     let head = RequestHead {
         method: request.method().as_str().as_bytes(),
         path: request.uri().path_and_query().map(|target| target.as_str().as_bytes()),
         headers: &headers,
         has_body: !request.body().is_end_stream(),
+        client: Client::new(&client),
     };
     authenticator.start(&head, now())
+}
+
+/// The connection's other end, where the server tells it ([`ConnectInfo`]).
+fn client_address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())
 }
 
 /// Changes a request as decided. Where that cannot be done, it does not pass.

@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -78,8 +80,8 @@ impl Listener {
                 Some(_) = tasks.join_next() => continue,
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             };
-            let stream = match accepted {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection");
@@ -102,8 +104,9 @@ impl Listener {
             let stream = Patient::new(stream, tuning.header_timeout, tuning.write_timeout);
             let busy = stream.busy();
             let app = app.clone();
-            let service = service_fn(move |request| {
+            let service = service_fn(move |mut request: hyper::Request<Incoming>| {
                 busy.store(true, Ordering::Relaxed);
+                request.extensions_mut().insert(ConnectInfo(peer));
                 app.clone().oneshot(request)
             });
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));

@@ -9,7 +9,7 @@ use registry::auth::Tuning;
 use registry::auth::resolver::{Found, Lookup};
 use registry_auth::authenticator::Step;
 use registry_auth::decision::Decision;
-use registry_auth::request::RequestHead;
+use registry_auth::request::{Client, RequestHead};
 use registry_auth::time::UnixTime;
 use serde_json::json;
 use tokio::sync::watch;
@@ -57,7 +57,13 @@ async fn a_refresh_that_lands_before_it_can_be_joined_is_not_begun_again() {
     let (now, begun) = (SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs(), Instant::now());
     let authorization = format!("Bearer {}", provider.token(1));
     let headers: [(&[u8], &[u8]); 1] = [(b"authorization", authorization.as_bytes())];
-    let head = RequestHead { method: b"GET", path: Some(b"/"), headers: &headers, has_body: false };
+    let head = RequestHead {
+        method: b"GET",
+        path: Some(b"/"),
+        headers: &headers,
+        has_body: false,
+        client: Client::UNKNOWN,
+    };
     // It needs keys, and is slow to say so: meanwhile they come.
     let step = gateway.gate.authenticator().start(&head, UnixTime::from_secs(now));
     assert!(matches!(step, Step::Fetch(_)));
