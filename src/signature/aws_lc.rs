@@ -52,9 +52,16 @@ impl Key {
         }
     }
 
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn modulus_bits(&self) -> usize {
         match self {
-            Self::Rsa(key) => Kind::Rsa(key.n.len() * 8),
+            Self::Rsa(key) => key.n.len() * 8,
+            Self::Ec(..) | Self::Ed25519(_) => 0,
+        }
+    }
+
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Rsa(_) => Kind::Rsa,
             Self::Ec(curve, _) => Kind::Ec(*curve),
             Self::Ed25519(_) => Kind::Ed25519,
         }
