@@ -296,8 +296,8 @@ impl PublicKey {
             Kind::Ed25519 | Kind::Ec(Curve::P256) => 1,
             Kind::Ec(Curve::P384 | Curve::P521) => 4,
             Kind::Rsa => match self.modulus_bits() {
-                ..=3072 => 1,
-                ..=4096 => 2,
+                0..=3072 => 1,
+                3073..=4096 => 2,
                 _ => 8,
             },
         }
