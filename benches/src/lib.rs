@@ -10,6 +10,7 @@ pub mod error;
 pub mod latency;
 pub mod load;
 pub mod module;
+pub mod paced;
 pub mod report;
 pub mod rounds;
 pub mod side_by_side;
