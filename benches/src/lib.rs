@@ -7,6 +7,7 @@
 pub mod arm;
 pub mod bootstrap;
 pub mod error;
+pub mod gate;
 pub mod latency;
 pub mod load;
 pub mod module;
