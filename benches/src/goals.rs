@@ -70,7 +70,8 @@ pub fn goals(findings: &Findings) -> Vec<Goal> {
     let starts = |arm| findings.startup.iter().find(|startup| startup.arm == arm);
     let (ours, noop) = (starts(OURS_REPEATED), starts(NO_OP));
     let wall = ours.zip(noop).map(|(ours, noop)| ours.wall / noop.wall);
-    goals.push(plain(&format!("start-up over no filter, to the {NO_OP}"), 4.5, wall, 1));
+    let noop = findings.noop.size;
+    goals.push(plain(&format!("start-up over no filter, to the {NO_OP} of {noop} bytes"), 4.5, wall, 1));
     let cached = findings.memory.iter().find(|filled| filled.arm == "this filter");
     goals.push(plain(
         "a recognised token in the cache, bytes",
@@ -78,7 +79,12 @@ pub fn goals(findings: &Findings) -> Vec<Goal> {
         cached.map(|filled| filled.per_token()),
         0,
     ));
-    goals.push(plain("a second worker, idle, MB", 1.0, ours.map(|ours| ours.second_worker), 1));
+    goals.push(plain(
+        "a second worker, idle, over no filter, MB",
+        1.0,
+        ours.map(|ours| ours.second_worker),
+        1,
+    ));
     goals
 }
 

@@ -28,6 +28,9 @@ pub struct Pace {
 /// An answer that takes longer is a failure.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// All threads run by then.
+const START: Duration = Duration::from_millis(20);
+
 /// More than any answer's head.
 const HEAD_LIMIT: usize = 16 * 1024;
 
@@ -38,14 +41,13 @@ const HEAD_LIMIT: usize = 16 * 1024;
 pub fn run(to: SocketAddr, requests: &[Vec<u8>], pace: Pace) -> io::Result<Latencies> {
     let total = (pace.rate * f64::from(pace.seconds)) as u64;
     let next = AtomicU64::new(0);
-    let begin = Instant::now() + Duration::from_millis(20);
+    let connect = |_| connected(to, requests);
+    let streams: Vec<TcpStream> = (0..pace.connections).map(connect).collect::<io::Result<_>>()?;
+    let begin = Instant::now() + START;
     let answers: io::Result<Vec<Vec<Duration>>> = std::thread::scope(|scope| {
-        let send = || {
-            connection(to, requests, pace, begin, || {
-                Some(next.fetch_add(1, Ordering::Relaxed)).filter(|slot| *slot < total)
-            })
-        };
-        let threads: Vec<_> = (0..pace.connections).map(|_| scope.spawn(send)).collect();
+        let slots = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|slot| *slot < total);
+        let spawn = |stream| scope.spawn(move || connection(stream, requests, pace, begin, slots));
+        let threads: Vec<_> = streams.into_iter().map(spawn).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the load panicked")))
         };
@@ -57,16 +59,13 @@ pub fn run(to: SocketAddr, requests: &[Vec<u8>], pace: Pace) -> io::Result<Laten
 
 /// One connection's answers.
 fn connection(
-    to: SocketAddr,
+    mut stream: TcpStream,
     requests: &[Vec<u8>],
     pace: Pace,
     begin: Instant,
     slots: impl Fn() -> Option<u64>,
 ) -> io::Result<Vec<Duration>> {
     pin(pace.core)?;
-    let mut stream = TcpStream::connect(to)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
     let mut answers = Vec::new();
     let mut buffer = Vec::with_capacity(HEAD_LIMIT);
     while let Some(slot) = slots() {
@@ -78,13 +77,31 @@ fn connection(
             }
             None => due,
         };
-        let number = slot as usize % requests.len().max(1);
-        let request = requests.get(number).ok_or_else(|| io::Error::other("no tokens"))?;
-        stream.write_all(request)?;
-        read_answer(&mut stream, &mut buffer)?;
+        exchange(&mut stream, requests, slot as usize, &mut buffer)?;
         answers.push(began.elapsed());
     }
     Ok(answers)
+}
+
+/// A connection that has had an answer: what a new one costs is not what is measured.
+fn connected(to: SocketAddr, requests: &[Vec<u8>]) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(to)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    exchange(&mut stream, requests, 0, &mut Vec::new())?;
+    Ok(stream)
+}
+
+fn exchange(
+    stream: &mut TcpStream,
+    requests: &[Vec<u8>],
+    number: usize,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    let request =
+        requests.get(number % requests.len().max(1)).ok_or_else(|| io::Error::other("no tokens"))?;
+    stream.write_all(request)?;
+    read_answer(stream, buffer)
 }
 
 /// Reads one answer to its end; it has a `Content-Length`, as Envoy's own have and those of the upstream.

@@ -110,3 +110,156 @@ fn shown(ratio: Option<Ratio>) -> String {
         None => "lost in noise".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::arm::{
+        JWT_AUTHN_DEFAULT_LIVE, JWT_AUTHN_LARGE, JWT_AUTHN_OFF, NO_FILTER, NO_OP, OURS_LIVE, OURS_REPEATED,
+        VERIFYING,
+    };
+    use crate::latency::Latencies;
+    use crate::memory::Filled;
+    use crate::module::Module;
+    use crate::rounds::{Extent, Samples};
+    use crate::side_by_side::{Comparison, Measurement, Options, Section, ratio};
+    use crate::startup::Startup;
+    use crate::testbed::Cores;
+    use crate::throughput::{Figures, Throughput};
+    use crate::versions::Versions;
+
+    fn nothing(only: Option<Section>) -> Findings {
+        let text = || "?".to_owned();
+        let module = Module { size: 600_000, compressed: 200_000, imports: 41 };
+        Findings {
+            options: Options {
+                extent: Extent { rounds: 15, seconds: 1 },
+                attempts: 1,
+                starts: 1,
+                cores: Cores { envoy: 0, load: 1 },
+                direct: false,
+                throughput_rounds: 5,
+                cached_tokens: 100_000,
+                only,
+            },
+            versions: Versions {
+                date: text(),
+                machine: text(),
+                envoy: text(),
+                rustc: text(),
+                commit: text(),
+                generators: text(),
+            },
+            module,
+            noop: Module { size: 100_000, ..module },
+            token_length: 1_000,
+            requests: Measurement::default(),
+            throughput: Vec::new(),
+            added: Measurement::default(),
+            verified: Measurement::default(),
+            memory: Vec::new(),
+            startup: Vec::new(),
+            gate: String::new(),
+            elapsed: Duration::from_secs(61),
+        }
+    }
+
+    fn measurement(arms: &[(&'static str, f64)], to: &'static str) -> Measurement {
+        let samples = |(arm, cpu): &(&'static str, f64)| Samples {
+            arm,
+            cpu: vec![*cpu; 15],
+            best: *cpu,
+            requests: 1_000,
+            recognised: Some(0.0),
+        };
+        let samples: Vec<Samples> = arms.iter().map(samples).collect();
+        let compared =
+            |(arm, _): &(&'static str, f64)| Comparison { arm, to, ratio: ratio(&samples, arm, to) };
+        let ratios = arms.iter().map(compared).collect();
+        Measurement { samples, ratios, attempts: 1 }
+    }
+
+    fn everything() -> Findings {
+        let figures =
+            Figures { latencies: Latencies { rate: 9_000.0, p50: 800.0, p99: 2_000.0 }, busy: 0.97 };
+        let startup = |arm, wall| Startup { arm, wall, cpu: 1_000.0, memory: 40.0, second_worker: 1.5 };
+        let pairs: Vec<_> = VERIFYING
+            .iter()
+            .flat_map(|verifying| [(verifying.native.name, 60.0), (verifying.ours.name, 300.0)])
+            .collect();
+        let whole = [
+            (NO_FILTER, 50.0),
+            (JWT_AUTHN_LARGE, 80.0),
+            (JWT_AUTHN_DEFAULT_LIVE, 160.0),
+            (OURS_REPEATED, 90.0),
+            (OURS_LIVE, 80.0),
+        ];
+        let alone = [(NO_OP, 2.0), (JWT_AUTHN_LARGE, 4.0), (JWT_AUTHN_OFF, 50.0), (OURS_REPEATED, 5.0)];
+        Findings {
+            requests: measurement(&whole, NO_FILTER),
+            throughput: vec![Throughput { arm: NO_FILTER, saturated: figures, half: figures }],
+            added: measurement(&alone, JWT_AUTHN_LARGE),
+            verified: measurement(&pairs, VERIFYING[0].native.name),
+            memory: vec![Filled { arm: "this filter", tokens: 100_000, grown: 25e6, kept: 1.0 }],
+            startup: vec![startup(NO_OP, 100.0), startup(OURS_REPEATED, 500.0)],
+            gate: include_str!("../gate/baseline.txt").to_owned(),
+            ..nothing(None)
+        }
+    }
+
+    #[test]
+    fn rows_have_as_many_cells_as_their_tables_heads() {
+        let page = page(&everything());
+        let mut cells = None;
+        for line in page.lines() {
+            if !line.starts_with('|') {
+                cells = None;
+                continue;
+            }
+            let here = line.matches('|').count();
+            assert_eq!(*cells.get_or_insert(here), here, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_short_version_comes_first_and_the_goals_next() {
+        let page = page(&everything());
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings[..2], ["In short", "Goals"]);
+        assert!(page.contains("(performance.svg)"));
+    }
+
+    #[test]
+    fn goals_stand_beside_what_was_measured() {
+        let page = page(&everything());
+        for row in [
+            "| recognised token: CPU added, to `jwt_authn, large cache` | 1.50 | 1.25 | met |",
+            "| 2,000 live tokens: CPU of a whole request, to `jwt_authn, default cache, 2,000 live tokens` | 0.55 | 0.50 | met |",
+            "| RS256 verified: CPU added, to `jwt_authn, RS256` | 8.00 | 5.00 | met |",
+            "| EdDSA verified: CPU added, to `jwt_authn, EdDSA` | 1.60 | 5.00 | not met |",
+            "| size of the .wasm, bytes | 550000 | 600000 | not met |",
+            "| start-up over no filter, to the no-op wasm filter of 100000 bytes | 4.5 | 5.0 | not met |",
+            "| a recognised token in the cache, bytes | 300 | 250 | met |",
+        ] {
+            assert!(page.contains(row), "{row}\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_left_out() {
+        let memory = everything().memory;
+        let page = page(&Findings { memory, ..nothing(Some(Section::Memory)) });
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, ["Memory of recognised tokens"]);
+    }
+
+    #[test]
+    fn a_short_run_says_so() {
+        let mut findings = everything();
+        assert!(!page(&findings).contains("A short run"));
+        findings.options.extent.rounds = 3;
+        assert!(page(&findings).contains("A short run of 3 rounds"));
+    }
+}

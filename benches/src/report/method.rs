@@ -19,14 +19,14 @@ pub(super) fn method(findings: &Findings) -> String {
          - {rounds} rounds of {seconds} s for each arm, after a warm-up in which each live token was seen twice; the order is reversed in each round. A ratio is taken within \
          each round. *Of minima* is the ratio of both arms' best rounds.\n\
          - A ratio is called noisy when median and ratio of minima differ by more than 15 %, or when the quartiles are further apart than 30 % of the median. Then all rounds \
-         are measured again, {} attempts at most, and the one with the fewest noisy ratios is kept.\n\
+         are measured again, up to {} times in all, and the one with the fewest noisy ratios is kept.\n\
          - Whole requests: `wrk`, {CONNECTIONS} connections, HTTP/1.1, {LIVE_TOKENS} different tokens signed beforehand, one of them at random or always the first.\n\
+         - Filters alone: `h2load`, one connection, {STREAMS} streams, HTTP/2. After each copy, and in the chain without any, a `header_mutation` filter sets and removes the identity headers, so that no copy finds those of another.\n\
          - Every token verified: `wrk` in the same way, {LIVE_TOKENS} tokens of each algorithm in turn; no filter stands beside all of them, under the RS256 tokens. The run fails when \
          one of 1,000 tokens was recognised. The bound on signatures a second is out of reach.\n\
          - At saturation: `wrk`, {MANY_CONNECTIONS} connections. At half load: a client of this benchmark, {MANY_CONNECTIONS} connections, one request at each of evenly spaced \
          moments; where no connection is free then, the wait counts. Both tell the latency that a client sees, their own work on the other core included.\n\
          - Memory: resident memory of the process before and after, with one worker, after a warm-up with one token.\n\
-         - Filters alone: `h2load`, one connection, {STREAMS} streams, HTTP/2. After each copy, and in the chain without any, a `header_mutation` filter sets and removes the identity headers, so that no copy finds those of another.\n\
          - In no arm does the token reach the upstream: where the filter does not remove it, the route does.\n\n\
          ## Repeat it\n\n\
          ```console\n$ scripts/bench            # prints this page; this run took {} minutes\n$ scripts/bench --write    # and writes it into docs/\n$ scripts/bench --quick    # shows that it works\n```\n\n\

@@ -109,7 +109,7 @@ pub(super) fn throughput(findings: &Findings) -> String {
     let mut text = format!(
         "## Throughput and latency\n\nRequests a second, and how long answers took, in microseconds; medians of {} rounds. *At saturation*: {MANY_CONNECTIONS} connections, each \
          with its next request as soon as it has an answer, so that latency follows from throughput. *At half load*: half as many requests a second, at a \
-         fixed rate. *Busy*: the part of its core that Envoy used.\n\n\
+         fixed rate. *Busy*: the part of its core that Envoy used; where it is far from 100 % at saturation, something else was the limit.\n\n\
          | | at saturation | busy | p50 | p99 | at half load | busy | p50 | p99 |\n|---|---|---|---|---|---|---|---|---|\n",
         findings.options.throughput_rounds,
     );
