@@ -1,12 +1,13 @@
 //! What is compared: a filter, and the tokens that reach it.
 
+use envoy_test::Algorithm;
 use serde_json::{Value, json};
 
-/// Tokens in circulation where there are many.
+/// Tokens in circulation where there are several.
 pub const LIVE_TOKENS: usize = 2_000;
 
 /// More than [`LIVE_TOKENS`].
-const LARGE_CACHE: u32 = 10_000;
+const LARGE_CACHE: JwtCache = JwtCache::Of(10_000);
 
 /// What stands before the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,8 @@ pub enum JwtCache {
     Off,
     /// There, without a size: 100 tokens.
     Default,
-    /// Larger than the tokens in circulation.
-    Large,
+    /// There, for so many tokens.
+    Of(u32),
 }
 
 impl JwtCache {
@@ -42,7 +43,7 @@ impl JwtCache {
         match self {
             Self::Off => None,
             Self::Default => Some(json!({})),
-            Self::Large => Some(json!({ "jwt_cache_size": LARGE_CACHE })),
+            Self::Of(size) => Some(json!({ "jwt_cache_size": size })),
         }
     }
 }
@@ -50,10 +51,14 @@ impl JwtCache {
 /// Which tokens requests carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tokens {
-    /// Always the same one.
+    /// Always the same one, RS256.
     Repeated,
-    /// One of [`LIVE_TOKENS`], each as likely as the other.
+    /// One of [`LIVE_TOKENS`], each as likely as the other, RS256.
     Live,
+    /// [`LIVE_TOKENS`] of this algorithm, one after the other: a cache of one token never knows the next.
+    InTurn(Algorithm),
+    /// As many as a cache shall be filled with, one after the other, EdDSA.
+    Filling,
 }
 
 /// One filter under one load.
@@ -90,33 +95,71 @@ pub const OURS_REPEATED: &str = "this filter, one token";
 /// See [`NO_FILTER`].
 pub const OURS_LIVE: &str = "this filter, 2,000 live tokens";
 /// See [`NO_FILTER`].
-pub const OURS_VERIFYING: &str = "this filter, nearly every token verified";
-
-/// See [`NO_FILTER`].
 pub const OTHER_REPEATED: &str = "the other build, one token";
 
 /// Another build of this filter, to see what a change does.
 pub const OTHER: Arm = arm(OTHER_REPEATED, Filter::Other, Tokens::Repeated);
 
 /// Whole requests, through Envoy to an upstream.
-pub const ARMS: [Arm; 9] = [
+pub const ARMS: [Arm; 8] = [
     arm(NO_FILTER, Filter::None, Tokens::Repeated),
     arm(NO_OP, Filter::NoOp, Tokens::Repeated),
     arm(JWT_AUTHN_OFF, Filter::JwtAuthn(JwtCache::Off), Tokens::Repeated),
-    arm(JWT_AUTHN_LARGE, Filter::JwtAuthn(JwtCache::Large), Tokens::Repeated),
-    arm(JWT_AUTHN_LARGE_LIVE, Filter::JwtAuthn(JwtCache::Large), Tokens::Live),
+    arm(JWT_AUTHN_LARGE, Filter::JwtAuthn(LARGE_CACHE), Tokens::Repeated),
+    arm(JWT_AUTHN_LARGE_LIVE, Filter::JwtAuthn(LARGE_CACHE), Tokens::Live),
     arm(JWT_AUTHN_DEFAULT_LIVE, Filter::JwtAuthn(JwtCache::Default), Tokens::Live),
     arm(OURS_REPEATED, OURS, Tokens::Repeated),
     arm(OURS_LIVE, OURS, Tokens::Live),
-    // A cache of one token, asked for another one nearly every time.
-    arm(OURS_VERIFYING, Filter::Ours { token_cache: Some(1) }, Tokens::Live),
 ];
+
+/// Arms of [`ARMS`] whose throughput and latency are measured.
+pub const PACED: [&str; 7] =
+    [NO_FILTER, NO_OP, JWT_AUTHN_OFF, JWT_AUTHN_LARGE, JWT_AUTHN_LARGE_LIVE, OURS_REPEATED, OURS_LIVE];
 
 /// Filters alone, several copies in one chain.
 pub const CHAINED: [Arm; 5] = [
     arm(NO_FILTER, Filter::None, Tokens::Repeated),
     arm(NO_OP, Filter::NoOp, Tokens::Repeated),
     arm(JWT_AUTHN_OFF, Filter::JwtAuthn(JwtCache::Off), Tokens::Repeated),
-    arm(JWT_AUTHN_LARGE, Filter::JwtAuthn(JwtCache::Large), Tokens::Repeated),
+    arm(JWT_AUTHN_LARGE, Filter::JwtAuthn(LARGE_CACHE), Tokens::Repeated),
     arm(OURS_REPEATED, OURS, Tokens::Repeated),
 ];
+
+/// One algorithm, and the arms that verify each of its tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct Verifying {
+    /// `alg`.
+    pub algorithm: Algorithm,
+    /// Envoy's own filter, without cache.
+    pub native: Arm,
+    /// Ours, with a cache of one token, the least it can be given.
+    pub ours: Arm,
+}
+
+const fn verifying(algorithm: Algorithm, native: &'static str, ours: &'static str) -> Verifying {
+    let tokens = Tokens::InTurn(algorithm);
+    Verifying {
+        algorithm,
+        native: arm(native, Filter::JwtAuthn(JwtCache::Off), tokens),
+        ours: arm(ours, Filter::Ours { token_cache: Some(1) }, tokens),
+    }
+}
+
+/// Every token verified.
+pub const VERIFYING: [Verifying; 4] = [
+    verifying(Algorithm::Rs256, "jwt_authn, RS256", "this filter, RS256"),
+    verifying(Algorithm::Ps256, "jwt_authn, PS256", "this filter, PS256"),
+    verifying(Algorithm::Es256, "jwt_authn, ES256", "this filter, ES256"),
+    verifying(Algorithm::EdDsa, "jwt_authn, EdDSA", "this filter, EdDSA"),
+];
+
+/// No filter, under the tokens of the first of [`VERIFYING`].
+pub const NOT_VERIFYING: Arm = arm(NO_FILTER, Filter::None, Tokens::InTurn(Algorithm::Rs256));
+
+/// Caches that hold `size` tokens, to be filled.
+pub const fn caching(size: u32) -> [Arm; 2] {
+    [
+        arm("jwt_authn", Filter::JwtAuthn(JwtCache::Of(size)), Tokens::Filling),
+        arm("this filter", Filter::Ours { token_cache: Some(size) }, Tokens::Filling),
+    ]
+}

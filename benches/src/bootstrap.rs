@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use envoy_test::Provider;
 use serde_json::{Value, json};
@@ -21,6 +21,9 @@ const KEYS_CLUSTER: &str = "keycloak-keys";
 
 /// What filters set on a request. In a chain, the next copy must not find what the previous one wrote: it would take it for a client's forgery.
 const IDENTITY_HEADERS: [&str; 4] = ["x-auth-provider", "x-auth-subject", "x-auth-user", "x-auth-scopes"];
+
+/// More signatures a second than are asked for: none of them is to be refused for its number.
+const SIGNATURES_PER_SECOND: u32 = 1_000_000;
 
 /// The programs and modules.
 #[derive(Clone, Debug)]
@@ -58,7 +61,7 @@ pub fn render(
 ) -> Result<Value, BenchError> {
     let chained = copies > 1;
     let module = built.other.as_ref().filter(|_| filter == Filter::Other).unwrap_or(&built.filter);
-    let document = document(provider, filter, chained);
+    let document = document(built, provider, filter, chained)?;
     let mut bootstrap = rendered(built, module, &document, listen, admin, destination)?;
     let missing = |what: &str| BenchError::Bootstrap(what.to_owned());
     let manager = bootstrap
@@ -127,7 +130,7 @@ pub fn upstream(listen: SocketAddr, admin: SocketAddr) -> Value {
 }
 
 /// The registry's document. In a chain, the token stays for the next copy.
-fn document(provider: &Provider, filter: Filter, chained: bool) -> Value {
+fn document(built: &Built, provider: &Provider, filter: Filter, chained: bool) -> Result<Value, BenchError> {
     let mut oauth = json!({
         "resourceUrl": "https://registry.example.com",
         "providers": [{ "name": "keycloak", "issuerUrl": provider.issuer(REALM), "audience": AUDIENCE }],
@@ -138,7 +141,30 @@ fn document(provider: &Provider, filter: Filter, chained: bool) -> Value {
     if let (Filter::Ours { token_cache: Some(size) }, Value::Object(oauth)) = (filter, &mut oauth) {
         oauth.insert("tokenCache".to_owned(), json!({ "size": size }));
     }
-    json!({ "auth": { "mode": "oauth", "oauth": oauth } })
+    let document = |oauth| json!({ "auth": { "mode": "oauth", "oauth": oauth } });
+    let mut unlimited = oauth.clone();
+    if let Value::Object(oauth) = &mut unlimited {
+        let limits = json!({ "perSecond": SIGNATURES_PER_SECOND, "perClient": SIGNATURES_PER_SECOND });
+        oauth.insert("signatureLimits".to_owned(), limits);
+    }
+    Ok(if accepts(built, &document(&unlimited))? { document(&unlimited) } else { document(&oauth) })
+}
+
+/// Whether `filter-config` does: one without a limit of signatures refuses its configuration.
+fn accepts(built: &Built, document: &Value) -> Result<bool, BenchError> {
+    let files = TempDir::with_prefix("bench-").doing(|| "a directory".to_owned())?;
+    let config = written(&files, document)?;
+    let mut check = Command::new(&built.filter_config);
+    check.args(["check", "--config"]).arg(&config).stdin(Stdio::null());
+    let checked = check.output().doing(|| built.filter_config.display().to_string())?;
+    Ok(checked.status.success())
+}
+
+fn written(files: &TempDir, document: &Value) -> Result<PathBuf, BenchError> {
+    let config = files.path().join("config.yaml");
+    // JSON is YAML.
+    std::fs::write(&config, document.to_string()).doing(|| config.display().to_string())?;
+    Ok(config)
 }
 
 fn rendered(
@@ -150,9 +176,7 @@ fn rendered(
     destination: Destination,
 ) -> Result<Value, BenchError> {
     let files = TempDir::with_prefix("bench-").doing(|| "a directory".to_owned())?;
-    let config = files.path().join("config.yaml");
-    // JSON is YAML.
-    std::fs::write(&config, document.to_string()).doing(|| config.display().to_string())?;
+    let config = written(&files, document)?;
     let backend = match destination {
         Destination::Upstream(address) => address,
         Destination::DirectResponse => listen,

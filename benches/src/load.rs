@@ -1,20 +1,25 @@
 //! The load: `wrk` for whole requests, because it can send another token with each; `h2load` for small effects, because many requests on one connection
-//! leave little socket work around them (it sends one token).
+//! leave little socket work around them (it sends one token); [`paced`](crate::paced) where a rate is to be kept, which neither does.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::arm::Tokens;
 use crate::error::{BenchError, Doing, output};
+use crate::latency::Latencies;
+use crate::paced::{self, Pace};
 
 /// What every request asks for.
 pub const PATH: &str = "/registry/default/v0.1/servers";
 
-/// Connections of `wrk`.
+/// Connections of `wrk`, where CPU is measured.
 pub const CONNECTIONS: u32 = 8;
+
+/// Connections that keep the measured core busy, and those that a rate is spread over.
+pub const MANY_CONNECTIONS: u32 = 32;
 
 /// Concurrent streams on the one connection of `h2load`.
 pub const STREAMS: u32 = 10;
@@ -37,41 +42,59 @@ pub struct Load {
 }
 
 impl Load {
-    /// `tokens` are the live ones; the first is the repeated one.
+    /// `token` is the repeated one.
     ///
     /// # Errors
     /// Files cannot be written.
-    pub fn new(tokens: &[String], core: u32) -> Result<Self, BenchError> {
+    pub fn new(token: &str, core: u32) -> Result<Self, BenchError> {
         let files = TempDir::with_prefix("bench-").doing(|| "a directory for tokens".to_owned())?;
-        let token = tokens.first().cloned().unwrap_or_default();
-        let load = Self { files, core, token };
-        let write = |path: &Path, text: &str| std::fs::write(path, text).doing(|| path.display().to_string());
-        write(&load.file("load.lua"), include_str!("load.lua"))?;
-        write(&load.tokens(Tokens::Live), &tokens.join("\n"))?;
-        write(&load.tokens(Tokens::Repeated), &load.token)?;
+        let load = Self { files, core, token: token.to_owned() };
+        load.write("load.lua", include_str!("load.lua"))?;
+        load.add(Tokens::Repeated, token)?;
         Ok(load)
     }
 
-    /// Requests over HTTP/1.1 for some seconds.
+    /// The tokens that are meant by `tokens`, one a line.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn add(&self, tokens: Tokens, lines: &str) -> Result<(), BenchError> {
+        self.write(&name(tokens), lines)
+    }
+
+    /// Whether [`Self::add`] was called with them.
+    pub fn has(&self, tokens: Tokens) -> bool {
+        self.file(&name(tokens)).exists()
+    }
+
+    /// Requests over HTTP/1.1 for some seconds, as many as are answered.
     ///
     /// # Errors
     /// `wrk` fails, or saw a connection fail.
-    pub fn wrk(&self, to: SocketAddr, tokens: Tokens, order: Order, seconds: u32) -> Result<(), BenchError> {
+    pub fn wrk(
+        &self,
+        to: SocketAddr,
+        tokens: Tokens,
+        order: Order,
+        (connections, seconds): (u32, u32),
+    ) -> Result<Latencies, BenchError> {
         let (order, seed) = match order {
             Order::Cycle(before) => ("cycle", before),
             Order::Random(seed) => ("random", u64::from(seed)),
         };
         let printed = output(
             self.pinned("wrk")
-                .args(["-t1", &format!("-c{CONNECTIONS}"), &format!("-d{seconds}s")])
+                .args(["-t1", "--latency", &format!("-c{connections}"), &format!("-d{seconds}s")])
                 .arg("-s")
                 .arg(self.file("load.lua"))
                 .arg(format!("http://{to}{PATH}"))
                 .arg("--")
-                .arg(self.tokens(tokens))
+                .arg(self.file(&name(tokens)))
                 .args([order, &seed.to_string()]),
         )?;
-        refuse(&printed, "wrk", &["Socket errors", "Non-2xx"])
+        let failed = ["Socket errors", "Non-2xx"].iter().any(|sign| printed.contains(sign));
+        let latencies = Latencies::of_wrk(&printed).filter(|_| !failed);
+        latencies.ok_or_else(|| BenchError::Program { name: "wrk".to_owned(), output: printed })
     }
 
     /// So many requests with the repeated token over one HTTP/2 connection.
@@ -93,17 +116,33 @@ impl Load {
         Err(BenchError::Program { name: "h2load".to_owned(), output: printed })
     }
 
+    /// So many requests a second over HTTP/1.1, the tokens in turn.
+    ///
+    /// # Errors
+    /// A connection failed, or an answer was not 200.
+    pub fn paced(
+        &self,
+        to: SocketAddr,
+        tokens: Tokens,
+        rate: f64,
+        seconds: u32,
+    ) -> Result<Latencies, BenchError> {
+        let file = self.file(&name(tokens));
+        let lines = std::fs::read_to_string(&file).doing(|| file.display().to_string())?;
+        let requests: Vec<Vec<u8>> = lines.lines().map(|token| request(to, token)).collect();
+        let pace = Pace { rate, seconds, connections: MANY_CONNECTIONS, core: self.core };
+        paced::run(to, &requests, pace).doing(|| "requests at a fixed rate".to_owned())
+    }
+
     fn pinned(&self, program: &str) -> Command {
         let mut command = Command::new("taskset");
         command.args(["-c", &self.core.to_string(), program]);
         command
     }
 
-    fn tokens(&self, tokens: Tokens) -> PathBuf {
-        self.file(match tokens {
-            Tokens::Repeated => "repeated",
-            Tokens::Live => "live",
-        })
+    fn write(&self, name: &str, text: &str) -> Result<(), BenchError> {
+        let path = self.file(name);
+        std::fs::write(&path, text).doing(|| path.display().to_string())
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -111,9 +150,21 @@ impl Load {
     }
 }
 
-fn refuse(printed: &str, program: &str, signs: &[&str]) -> Result<(), BenchError> {
-    if signs.iter().any(|sign| printed.contains(sign)) {
-        return Err(BenchError::Program { name: program.to_owned(), output: printed.to_owned() });
+/// Of a file.
+fn name(tokens: Tokens) -> String {
+    match tokens {
+        Tokens::Repeated => "repeated".to_owned(),
+        Tokens::Live => "live".to_owned(),
+        Tokens::InTurn(algorithm) => format!("in-turn-{algorithm}"),
+        Tokens::Filling => "filling".to_owned(),
     }
-    Ok(())
+}
+
+/// As `load.lua` writes it.
+fn request(to: SocketAddr, token: &str) -> Vec<u8> {
+    format!(
+        "GET {PATH} HTTP/1.1\r\nHost: {to}\r\nAuthorization: Bearer {token}\r\nUser-Agent: side-by-side\r\n\
+         Accept: application/json\r\nAccept-Encoding: gzip\r\n\r\n"
+    )
+    .into_bytes()
 }

@@ -1,30 +1,36 @@
 //! The page: every figure that was measured, and how.
 
+mod method;
+mod tables;
+
 use std::fmt::Write as _;
 
-use crate::arm::{JWT_AUTHN_LARGE, JWT_AUTHN_OFF, LIVE_TOKENS, NO_FILTER, NO_OP, OURS_REPEATED};
-use crate::load::{CONNECTIONS, STREAMS};
-use crate::module::Module;
-use crate::rounds::Samples;
-use crate::side_by_side::{COPIES, Findings, Measurement, ratio};
-use crate::startup::Startup;
-use crate::statistics::{Ratio, median};
+use crate::goals::goals;
+use crate::side_by_side::Findings;
+use crate::statistics::Ratio;
 
 /// Rounds from which on figures mean something.
 const ENOUGH_ROUNDS: u32 = 15;
 
-/// Writes the page, as Markdown.
+/// Writes the page, as Markdown. What was not measured is left out.
 pub fn page(findings: &Findings) -> String {
+    let all = findings.options.only.is_none();
     let sections = [
-        head(findings),
-        in_short(findings),
-        whole_requests(findings),
-        added(findings),
-        startup(findings),
-        method(findings),
-        NOT_MEASURED.to_owned(),
+        Some(head(findings)),
+        (!findings.requests.ratios.is_empty() || !findings.added.ratios.is_empty())
+            .then(|| in_short(findings)),
+        all.then(|| goals_table(findings)),
+        all.then(|| PLOT.to_owned()),
+        (!findings.requests.samples.is_empty()).then(|| tables::whole_requests(findings)),
+        (!findings.throughput.is_empty()).then(|| tables::throughput(findings)),
+        (!findings.added.samples.is_empty()).then(|| tables::added(findings)),
+        (!findings.verified.samples.is_empty()).then(|| tables::verified(findings)),
+        (!findings.startup.is_empty()).then(|| tables::startup(findings)),
+        (!findings.memory.is_empty()).then(|| tables::memory(findings)),
+        all.then(|| method::method(findings)),
+        all.then(|| method::NOT_MEASURED.to_owned()),
     ];
-    sections.join("\n")
+    sections.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 fn head(findings: &Findings) -> String {
@@ -50,7 +56,11 @@ fn in_short(findings: &Findings) -> String {
     let mut text = "## In short\n\nEnvoy's CPU time, one arm divided by the other. Below 1 the first one is cheaper.\n\n\
          | | compared with | median | quartiles | of minima |\n|---|---|---|---|---|\n"
         .to_owned();
-    let rows = [("whole request", &findings.requests), ("added by the filter alone", &findings.added)];
+    let rows = [
+        ("whole request", &findings.requests),
+        ("added by the filter alone", &findings.added),
+        ("added where every token is verified", &findings.verified),
+    ];
     for (what, measurement) in rows {
         for comparison in &measurement.ratios {
             let figures = match comparison.ratio {
@@ -66,125 +76,27 @@ fn in_short(findings: &Findings) -> String {
     text
 }
 
-fn whole_requests(findings: &Findings) -> String {
-    let samples = &findings.requests.samples;
-    let mut text = format!(
-        "## Whole requests\n\nCPU time of all of Envoy for a request that it {}, RS256 with a 2048-bit key, a token of {} bytes. \
-         *Recognised*: found in the filter's cache instead of verified.\n\n\
-         | | µs | over no filter, µs | to no filter | to `{JWT_AUTHN_OFF}` | to `{JWT_AUTHN_LARGE}` | recognised | requests |\n|---|---|---|---|---|---|---|---|\n",
-        if findings.options.direct { "answers by itself" } else { "forwards to an upstream" },
-        findings.token_length,
-    );
-    let base =
-        samples.iter().find(|samples| samples.arm == NO_FILTER).map_or(&[][..], |samples| &samples.cpu);
-    for sample in samples {
-        let to = |arm| shown(ratio(samples, sample.arm, arm));
-        let over: Vec<f64> = sample.cpu.iter().zip(base).map(|(with, without)| with - without).collect();
-        row(
-            &mut text,
-            format_args!(
-                "{} | {:.1} | {:+.1} | {} | {} | {} | {} | {}",
-                sample.arm,
-                median(&sample.cpu),
-                median(&over),
-                to(NO_FILTER),
-                to(JWT_AUTHN_OFF),
-                to(JWT_AUTHN_LARGE),
-                recognised(sample),
-                sample.requests
-            ),
-        );
-    }
-    text.push_str(&noise(&findings.requests));
-    text
-}
+const PLOT: &str = "![CPU that one filter adds to a request](performance.svg)\n";
 
-fn added(findings: &Findings) -> String {
-    let samples = &findings.added.samples;
-    let mut text = format!(
-        "## What one filter adds\n\n(CPU of a request with {COPIES} copies of the filter in the chain − CPU with none) / {COPIES}. Envoy answers by itself, so that \
-         nothing but filters is in the way. One token, which every copy leaves for the next.\n\n\
-         | | µs | to `{JWT_AUTHN_OFF}` | to `{JWT_AUTHN_LARGE}` | to {NO_OP} | recognised |\n|---|---|---|---|---|---|\n",
-    );
-    for sample in samples {
-        let to = |arm| shown(ratio(samples, sample.arm, arm));
-        row(
-            &mut text,
-            format_args!(
-                "{} | {:.1} | {} | {} | {} | {}",
-                sample.arm,
-                median(&sample.cpu),
-                to(JWT_AUTHN_OFF),
-                to(JWT_AUTHN_LARGE),
-                to(NO_OP),
-                recognised(sample)
-            ),
-        );
-    }
-    text.push_str(&noise(&findings.added));
-    text
-}
-
-fn startup(findings: &Findings) -> String {
-    let mut text = format!(
-        "## Size, start-up, memory\n\nMedians; starts of each: {}. *Ready*: from the start of the process until `/ready` answers 200; the row without a filter is the figure \
-         itself, the others are what comes on top.\n\n\
-         | | .wasm, bytes | gzip -9 | imports | ready, ms | CPU until then, ms | memory, MB | second worker, MB |\n|---|---|---|---|---|---|---|---|\n",
-        findings.options.starts,
-    );
-    for figures in &findings.startup {
-        let module = match figures.arm {
-            OURS_REPEATED => module(&findings.module),
-            NO_OP => module(&findings.noop),
-            _ => "– | – | –".to_owned(),
+/// Each with the figure of this run, or of the gate.
+fn goals_table(findings: &Findings) -> String {
+    let mut text = "## Goals\n\nRatios are medians of Envoy's CPU time. Instructions and host calls are those of `scripts/gate`, which also bounds each \
+         refusal and the memory in the filter itself; [performance-native.md](performance-native.md) has the goals without a proxy, \
+         [libraries.md](libraries.md) the comparison with `jwt-compact`.\n\n\
+         | goal | at most | measured | |\n|---|---|---|---|\n"
+        .to_owned();
+    for goal in goals(findings) {
+        let measured = match goal.measured {
+            Some(measured) => format!("{measured:.*}", goal.digits),
+            None => "–".to_owned(),
         };
-        let Startup { wall, cpu, memory, second_worker, .. } = figures;
         row(
             &mut text,
-            format_args!(
-                "{} | {module} | {wall:+.0} | {cpu:+.0} | {memory:+.1} | {second_worker:+.1}",
-                filter(figures.arm)
-            ),
+            format_args!("{} | {:.*} | {measured} | {}", goal.what, goal.digits, goal.most, goal.verdict()),
         );
     }
     text
 }
-
-fn method(findings: &Findings) -> String {
-    let options = &findings.options;
-    let (rounds, seconds) = (options.extent.rounds, options.extent.seconds);
-    format!(
-        "## How it is measured\n\n\
-         - All Envoys run from the beginning, with one worker on one core. They have the bootstrap that `filter-config render envoy` makes and differ in one filter of its \
-         chain. Load and upstream (another Envoy, which answers by itself) are on another core.\n\
-         - `jwt_authn` checks signature, issuer, audience and expiry, and removes the token. This filter does more: it also sets identity headers, removes forged ones, \
-         and decides on paths and scopes.\n\
-         - One of many copies costs less than a first and only filter; what that costs is *over no filter* in the table of whole requests.\n\
-         - CPU is `/proc/PID/task/*/schedstat` of all of Envoy's threads, in nanoseconds. Requests are Envoy's own count, and the run fails unless every answer is 2xx and every copy of a filter has counted every token.\n\
-         - {rounds} rounds of {seconds} s for each arm, after a warm-up in which each live token was seen twice; the order is reversed in each round. A ratio is taken within \
-         each round. *Of minima* is the ratio of both arms' best rounds.\n\
-         - A ratio is called noisy when median and ratio of minima differ by more than 15 %, or when the quartiles are further apart than 30 % of the median. Then all rounds \
-         are measured again, {} attempts at most, and the one with the fewest noisy ratios is kept.\n\
-         - Whole requests: `wrk`, {CONNECTIONS} connections, HTTP/1.1, {LIVE_TOKENS} different tokens signed beforehand, one of them at random or always the first.\n\
-         - Filters alone: `h2load`, one connection, {STREAMS} streams, HTTP/2. After each copy, and in the chain without any, a `header_mutation` filter sets and removes the identity headers, so that no copy finds those of another.\n\
-         - In no arm does the token reach the upstream: where the filter does not remove it, the route does.\n\n\
-         ## Repeat it\n\n\
-         ```console\n$ scripts/bench            # prints this page; about {} minutes\n$ scripts/bench --write    # and writes it into docs/\n$ scripts/bench --quick    # shows that it works\n```\n\n\
-         `--rounds`, `--seconds`, `--attempts`, `--starts`, `--envoy-core` and `--load-core` change what their names say; `--direct` leaves out the upstream. Two cores are needed, and nothing else should run on them.\n",
-        options.attempts,
-        minutes(findings),
-    )
-}
-
-const NOT_MEASURED: &str = "\
-## Not measured yet
-
-- PS256, ES256, EdDSA and larger keys; several providers; refusals; introspection.
-- Throughput, and p50 and p99 of the latency.
-- More than one worker under load; memory of a full cache.
-- Other hosts than Envoy.
-- Instructions and host calls, which are the same from run to run and could be a gate in CI.
-";
 
 fn row(text: &mut String, cells: std::fmt::Arguments<'_>) {
     // Writing into a String does not fail.
@@ -199,35 +111,155 @@ fn shown(ratio: Option<Ratio>) -> String {
     }
 }
 
-fn recognised(samples: &Samples) -> String {
-    samples.recognised.map_or_else(|| "–".to_owned(), |part| format!("{:.1} %", part * 100.0))
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-fn module(module: &Module) -> String {
-    format!("{} | {} | {}", module.size, module.compressed, module.imports)
-}
+    use super::*;
+    use crate::arm::{
+        JWT_AUTHN_DEFAULT_LIVE, JWT_AUTHN_LARGE, JWT_AUTHN_OFF, NO_FILTER, NO_OP, OURS_LIVE, OURS_REPEATED,
+        VERIFYING,
+    };
+    use crate::latency::Latencies;
+    use crate::memory::Filled;
+    use crate::module::Module;
+    use crate::rounds::{Extent, Samples};
+    use crate::side_by_side::{Comparison, Measurement, Options, Section, ratio};
+    use crate::startup::Startup;
+    use crate::testbed::Cores;
+    use crate::throughput::{Figures, Throughput};
+    use crate::versions::Versions;
 
-/// Start-up does not depend on tokens.
-fn filter(arm: &str) -> &str {
-    arm.split_once(", ").map_or(arm, |(filter, _)| filter)
-}
-
-fn noise(measurement: &Measurement) -> String {
-    let (noisy, attempts) = (measurement.noisy(), measurement.attempts);
-    let attempts = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
-    if noisy == 0 {
-        return format!("\nThe rounds agree, after {attempts}.\n");
+    fn nothing(only: Option<Section>) -> Findings {
+        let text = || "?".to_owned();
+        let module = Module { size: 600_000, compressed: 200_000, imports: 41 };
+        Findings {
+            options: Options {
+                extent: Extent { rounds: 15, seconds: 1 },
+                attempts: 1,
+                starts: 1,
+                cores: Cores { envoy: 0, load: 1 },
+                direct: false,
+                throughput_rounds: 5,
+                cached_tokens: 100_000,
+                only,
+            },
+            versions: Versions {
+                date: text(),
+                machine: text(),
+                envoy: text(),
+                rustc: text(),
+                commit: text(),
+                generators: text(),
+            },
+            module,
+            noop: Module { size: 100_000, ..module },
+            token_length: 1_000,
+            requests: Measurement::default(),
+            throughput: Vec::new(),
+            added: Measurement::default(),
+            verified: Measurement::default(),
+            memory: Vec::new(),
+            startup: Vec::new(),
+            gate: String::new(),
+            elapsed: Duration::from_secs(61),
+        }
     }
-    format!(
-        "\n**{noisy} of the {} ratios above under *In short* stayed noisy after {attempts}: the machine was not quiet.**\n",
-        measurement.ratios.len()
-    )
-}
 
-/// Of one attempt.
-fn minutes(findings: &Findings) -> u32 {
-    let arms = findings.requests.samples.len() + findings.added.samples.len() + 1;
-    let arms = u32::try_from(arms).unwrap_or(u32::MAX);
-    let seconds = arms.saturating_mul(findings.options.extent.rounds + 3) * findings.options.extent.seconds;
-    seconds / 60 + findings.options.starts / 2 + 1
+    fn measurement(arms: &[(&'static str, f64)], to: &'static str) -> Measurement {
+        let samples = |(arm, cpu): &(&'static str, f64)| Samples {
+            arm,
+            cpu: vec![*cpu; 15],
+            best: *cpu,
+            requests: 1_000,
+            recognised: Some(0.0),
+        };
+        let samples: Vec<Samples> = arms.iter().map(samples).collect();
+        let compared =
+            |(arm, _): &(&'static str, f64)| Comparison { arm, to, ratio: ratio(&samples, arm, to) };
+        let ratios = arms.iter().map(compared).collect();
+        Measurement { samples, ratios, attempts: 1 }
+    }
+
+    fn everything() -> Findings {
+        let figures =
+            Figures { latencies: Latencies { rate: 9_000.0, p50: 800.0, p99: 2_000.0 }, busy: 0.97 };
+        let startup = |arm, wall| Startup { arm, wall, cpu: 1_000.0, memory: 40.0, second_worker: 1.5 };
+        let pairs: Vec<_> = VERIFYING
+            .iter()
+            .flat_map(|verifying| [(verifying.native.name, 60.0), (verifying.ours.name, 300.0)])
+            .collect();
+        let whole = [
+            (NO_FILTER, 50.0),
+            (JWT_AUTHN_LARGE, 80.0),
+            (JWT_AUTHN_DEFAULT_LIVE, 160.0),
+            (OURS_REPEATED, 90.0),
+            (OURS_LIVE, 80.0),
+        ];
+        let alone = [(NO_OP, 2.0), (JWT_AUTHN_LARGE, 4.0), (JWT_AUTHN_OFF, 50.0), (OURS_REPEATED, 5.0)];
+        Findings {
+            requests: measurement(&whole, NO_FILTER),
+            throughput: vec![Throughput { arm: NO_FILTER, saturated: figures, half: figures }],
+            added: measurement(&alone, JWT_AUTHN_LARGE),
+            verified: measurement(&pairs, VERIFYING[0].native.name),
+            memory: vec![Filled { arm: "this filter", tokens: 100_000, grown: 25e6, kept: 1.0 }],
+            startup: vec![startup(NO_OP, 100.0), startup(OURS_REPEATED, 500.0)],
+            gate: include_str!("../gate/baseline.txt").to_owned(),
+            ..nothing(None)
+        }
+    }
+
+    #[test]
+    fn rows_have_as_many_cells_as_their_tables_heads() {
+        let page = page(&everything());
+        let mut cells = None;
+        for line in page.lines() {
+            if !line.starts_with('|') {
+                cells = None;
+                continue;
+            }
+            let here = line.matches('|').count();
+            assert_eq!(*cells.get_or_insert(here), here, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_short_version_comes_first_and_the_goals_next() {
+        let page = page(&everything());
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings[..2], ["In short", "Goals"]);
+        assert!(page.contains("(performance.svg)"));
+    }
+
+    #[test]
+    fn goals_stand_beside_what_was_measured() {
+        let page = page(&everything());
+        for row in [
+            "| recognised token: CPU added, to `jwt_authn, large cache` | 1.50 | 1.25 | met |",
+            "| 2,000 live tokens: CPU of a whole request, to `jwt_authn, default cache, 2,000 live tokens` | 0.55 | 0.50 | met |",
+            "| RS256 verified: CPU added, to `jwt_authn, RS256` | 8.00 | 5.00 | met |",
+            "| EdDSA verified: CPU added, to `jwt_authn, EdDSA` | 1.60 | 5.00 | not met |",
+            "| size of the .wasm, bytes | 550000 | 600000 | not met |",
+            "| start-up over no filter, to the no-op wasm filter of 100000 bytes | 4.5 | 5.0 | not met |",
+            "| a recognised token in the cache, bytes | 300 | 250 | met |",
+        ] {
+            assert!(page.contains(row), "{row}\n{page}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_left_out() {
+        let memory = everything().memory;
+        let page = page(&Findings { memory, ..nothing(Some(Section::Memory)) });
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, ["Memory of recognised tokens"]);
+    }
+
+    #[test]
+    fn a_short_run_says_so() {
+        let mut findings = everything();
+        assert!(!page(&findings).contains("A short run"));
+        findings.options.extent.rounds = 3;
+        assert!(page(&findings).contains("A short run of 3 rounds"));
+    }
 }

@@ -1,20 +1,44 @@
 //! The whole comparison.
 
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use envoy_test::project;
+
 use crate::arm::{
     ARMS, Arm, CHAINED, JWT_AUTHN_DEFAULT_LIVE, JWT_AUTHN_LARGE, JWT_AUTHN_LARGE_LIVE, JWT_AUTHN_OFF,
-    NO_FILTER, OTHER, OTHER_REPEATED, OURS_LIVE, OURS_REPEATED, OURS_VERIFYING,
+    NO_FILTER, NOT_VERIFYING, OTHER, OTHER_REPEATED, OURS_LIVE, OURS_REPEATED, PACED, VERIFYING,
 };
 use crate::bootstrap::{Built, Destination};
-use crate::error::BenchError;
+use crate::error::{BenchError, Doing};
+use crate::memory::{self, Filled};
 use crate::module::{self, Module};
 use crate::rounds::{self, Extent, Generator, Samples};
 use crate::startup::{self, Startup};
 use crate::statistics::Ratio;
 use crate::testbed::{Cores, Testbed, progress};
+use crate::throughput::{self, Throughput};
 use crate::versions::Versions;
 
 /// Copies of the filter in one chain where its cost alone is looked for.
 pub const COPIES: usize = 8;
+
+/// What can be measured without the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Before the first request.
+    Startup,
+    /// CPU of whole requests.
+    Requests,
+    /// Throughput and latency.
+    Throughput,
+    /// Filters alone, with a recognised token.
+    Added,
+    /// Filters alone, each token verified.
+    Verified,
+    /// Of recognised tokens.
+    Memory,
+}
 
 /// How much is done.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +53,25 @@ pub struct Options {
     pub cores: Cores,
     /// Whole requests are answered by Envoy itself.
     pub direct: bool,
+    /// Rounds of throughput and latency.
+    pub throughput_rounds: u32,
+    /// Tokens that caches are filled with.
+    pub cached_tokens: u32,
+    /// This section, instead of all.
+    pub only: Option<Section>,
 }
 
-/// Everything that was found out.
+impl Options {
+    fn wants(&self, section: Section) -> bool {
+        self.only.is_none_or(|only| only == section)
+    }
+
+    fn destination(&self, testbed: &Testbed) -> Destination {
+        if self.direct { Destination::DirectResponse } else { testbed.upstream() }
+    }
+}
+
+/// Everything that was found out; what was not measured is empty.
 #[derive(Clone, Debug)]
 pub struct Findings {
     /// How.
@@ -46,10 +86,20 @@ pub struct Findings {
     pub token_length: usize,
     /// Whole requests.
     pub requests: Measurement,
-    /// Filters alone.
+    /// Throughput and latency.
+    pub throughput: Vec<Throughput>,
+    /// Filters alone, with a recognised token.
     pub added: Measurement,
+    /// Filters alone, each token verified.
+    pub verified: Measurement,
+    /// Of recognised tokens.
+    pub memory: Vec<Filled>,
     /// Before the first request.
     pub startup: Vec<Startup>,
+    /// The exact gate's committed counts.
+    pub gate: String,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 /// Samples of all arms, and the ratios that answer questions.
@@ -75,14 +125,12 @@ pub struct Comparison {
 }
 
 /// What whole requests are asked.
-const QUESTIONS: [(&str, &str); 8] = [
+const QUESTIONS: [(&str, &str); 6] = [
     (OURS_REPEATED, NO_FILTER),
     (OURS_REPEATED, JWT_AUTHN_LARGE),
     (OURS_REPEATED, JWT_AUTHN_OFF),
     (OURS_LIVE, JWT_AUTHN_LARGE_LIVE),
     (OURS_LIVE, JWT_AUTHN_DEFAULT_LIVE),
-    (OURS_VERIFYING, JWT_AUTHN_OFF),
-    (OURS_VERIFYING, JWT_AUTHN_DEFAULT_LIVE),
     (OURS_REPEATED, OTHER_REPEATED),
 ];
 
@@ -90,46 +138,113 @@ const QUESTIONS: [(&str, &str); 8] = [
 const ADDED_QUESTIONS: [(&str, &str); 3] =
     [(OURS_REPEATED, JWT_AUTHN_LARGE), (OURS_REPEATED, JWT_AUTHN_OFF), (OURS_REPEATED, OTHER_REPEATED)];
 
-/// Measures everything.
+/// Measures everything, or one section.
 ///
 /// # Errors
 /// A server or a generator fails, or an answer was not 2xx.
 pub async fn run(built: Built, options: Options) -> Result<Findings, BenchError> {
+    let began = Instant::now();
     let versions = Versions::read()?;
     let (module, noop) = (module::read(&built.filter)?, module::read(&built.noop)?);
-    let other = built.other.is_some().then_some(OTHER);
-    let with_other = |arms: &[Arm]| arms.iter().copied().chain(other).collect::<Vec<_>>();
+    let gate = project::root().join("benches/gate/baseline.txt");
+    let gate = std::fs::read_to_string(&gate).doing(|| gate.display().to_string())?;
     progress("starting the provider and the upstream ...");
     let testbed = Testbed::start(built, options.cores).await?;
-    progress("start-up and memory ...");
-    let startup = startup::run(&testbed, options.starts).await?;
-    progress("whole requests ...");
-    let destination = if options.direct { Destination::DirectResponse } else { testbed.upstream() };
-    let contenders = testbed.contenders(&with_other(&ARMS), destination, 1).await?;
-    let mut requests = Measurement::default();
-    while requests.wants_another(options.attempts) {
-        let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;
-        requests = requests.better(samples, &QUESTIONS);
-    }
-    drop(contenders);
-    progress("filters alone ...");
-    let contenders = testbed.contenders(&with_other(&CHAINED), Destination::DirectResponse, COPIES).await?;
-    let mut added = Measurement::default();
-    while added.wants_another(options.attempts) {
-        let samples = rounds::run(&contenders, &testbed.load, Generator::H2load, options.extent).await?;
-        added = added.better(of_one_copy(samples), &ADDED_QUESTIONS);
-    }
     let token_length = testbed.token_length();
-    Ok(Findings { options, versions, module, noop, token_length, requests, added, startup })
+    let mut findings = Findings {
+        options,
+        versions,
+        module,
+        noop,
+        token_length,
+        requests: Measurement::default(),
+        throughput: Vec::new(),
+        added: Measurement::default(),
+        verified: Measurement::default(),
+        memory: Vec::new(),
+        startup: Vec::new(),
+        gate,
+        elapsed: Duration::ZERO,
+    };
+    if options.wants(Section::Startup) {
+        progress("start-up ...");
+        findings.startup = startup::run(&testbed, options.starts).await?;
+    }
+    if options.wants(Section::Requests) {
+        findings.requests = requests(&testbed, &options).await?;
+    }
+    if options.wants(Section::Throughput) {
+        progress("throughput and latency ...");
+        let arms: Vec<Arm> = ARMS.into_iter().filter(|arm| PACED.contains(&arm.name)).collect();
+        let contenders = testbed.contenders(&arms, options.destination(&testbed), 1).await?;
+        let extent = Extent { rounds: options.throughput_rounds, ..options.extent };
+        findings.throughput = throughput::run(&contenders, &testbed.load, extent).await?;
+    }
+    if options.wants(Section::Added) {
+        findings.added = added(&testbed, &options).await?;
+    }
+    if options.wants(Section::Verified) {
+        findings.verified = verified(&testbed, &options).await?;
+    }
+    if options.wants(Section::Memory) {
+        findings.memory = memory::run(&testbed, options.cached_tokens, options.extent).await?;
+    }
+    findings.elapsed = began.elapsed();
+    Ok(findings)
 }
 
-/// What one copy adds: the rounds' differences to no filter, divided by the number of copies.
-fn of_one_copy(samples: Vec<Samples>) -> Vec<Samples> {
+async fn requests(testbed: &Testbed, options: &Options) -> Result<Measurement, BenchError> {
+    progress("whole requests ...");
+    let arms = with_other(testbed, &ARMS);
+    let contenders = testbed.contenders(&arms, options.destination(testbed), 1).await?;
+    let mut measurement = Measurement::default();
+    while measurement.wants_another(options.attempts) {
+        let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;
+        measurement = measurement.better(samples, &QUESTIONS);
+    }
+    Ok(measurement)
+}
+
+async fn added(testbed: &Testbed, options: &Options) -> Result<Measurement, BenchError> {
+    progress("filters alone ...");
+    let arms = with_other(testbed, &CHAINED);
+    let contenders = testbed.contenders(&arms, Destination::DirectResponse, COPIES).await?;
+    let mut measurement = Measurement::default();
+    while measurement.wants_another(options.attempts) {
+        let samples = rounds::run(&contenders, &testbed.load, Generator::H2load, options.extent).await?;
+        measurement = measurement.better(of_one_copy(samples, COPIES), &ADDED_QUESTIONS);
+    }
+    Ok(measurement)
+}
+
+async fn verified(testbed: &Testbed, options: &Options) -> Result<Measurement, BenchError> {
+    progress("filters alone, every token verified ...");
+    let pairs = VERIFYING.iter().flat_map(|verifying| [verifying.native, verifying.ours]);
+    let arms: Vec<Arm> = [NOT_VERIFYING].into_iter().chain(pairs).collect();
+    let contenders = testbed.contenders(&arms, Destination::DirectResponse, 1).await?;
+    let questions: Vec<_> =
+        VERIFYING.iter().map(|verifying| (verifying.ours.name, verifying.native.name)).collect();
+    let mut measurement = Measurement::default();
+    while measurement.wants_another(options.attempts) {
+        let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;
+        measurement = measurement.better(of_one_copy(samples, 1), &questions);
+    }
+    Ok(measurement)
+}
+
+/// These, and the other build of our filter where there is one.
+fn with_other(testbed: &Testbed, arms: &[Arm]) -> Vec<Arm> {
+    let other = testbed.built.other.is_some().then_some(OTHER);
+    arms.iter().copied().chain(other).collect()
+}
+
+/// What one of so many copies adds: the rounds' differences to no filter, divided by the number of copies.
+fn of_one_copy(samples: Vec<Samples>, copies: usize) -> Vec<Samples> {
     let Some(base) = samples.iter().find(|samples| samples.arm == NO_FILTER).cloned() else {
         return Vec::new();
     };
+    let copies = copies as f64;
     let added = |mut samples: Samples| {
-        let copies = COPIES as f64;
         samples.cpu =
             samples.cpu.iter().zip(&base.cpu).map(|(with, without)| (with - without) / copies).collect();
         samples.best = (samples.best - base.best) / copies;
@@ -172,4 +287,43 @@ fn compare(samples: &[Samples], arm: &'static str, to: &'static str) -> Option<C
 /// The ratio of two arms; `None` where one was not measured, or the denominator is lost in the noise.
 pub fn ratio(samples: &[Samples], arm: &'static str, to: &'static str) -> Option<Ratio> {
     compare(samples, arm, to)?.ratio
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(arm: &'static str, cpu: &[f64]) -> Samples {
+        let best = crate::statistics::minimum(cpu);
+        Samples { arm, cpu: cpu.to_vec(), best, requests: 1, recognised: None }
+    }
+
+    #[test]
+    fn what_one_copy_adds_is_a_difference_within_each_round() {
+        let measured = vec![samples(NO_FILTER, &[10.0, 20.0]), samples("a", &[26.0, 28.0])];
+        let added = of_one_copy(measured, 8);
+        let [added] = added.as_slice() else { panic!("no filter adds nothing to itself") };
+        assert_eq!(added.cpu, [2.0, 1.0]);
+        assert!((added.best - 2.0).abs() < 1e-9, "of the best rounds of both");
+    }
+
+    #[test]
+    fn nothing_is_added_to_what_was_not_measured() {
+        assert!(of_one_copy(vec![samples("a", &[1.0])], 1).is_empty());
+        assert!(ratio(&[samples("a", &[1.0])], "a", "b").is_none());
+        assert!(ratio(&[samples("a", &[1.0]), samples("b", &[0.0])], "a", "b").is_none());
+    }
+
+    #[test]
+    fn the_less_noisy_attempt_is_kept() {
+        let steady = || vec![samples("a", &[2.0, 2.0]), samples("b", &[1.0, 1.0])];
+        let noisy = || vec![samples("a", &[2.0, 9.0]), samples("b", &[1.0, 1.0])];
+        let first = Measurement::default().better(noisy(), &[("a", "b")]);
+        assert!(first.wants_another(2) && !first.wants_another(1));
+        let second = first.better(steady(), &[("a", "b")]);
+        assert_eq!((second.noisy(), second.attempts), (0, 2));
+        assert!(!second.wants_another(3));
+        let third = second.better(noisy(), &[("a", "b")]);
+        assert_eq!((third.noisy(), third.attempts), (0, 3));
+    }
 }

@@ -53,8 +53,8 @@ pub fn minimum(values: &[f64]) -> f64 {
     values.iter().copied().reduce(f64::min).unwrap_or_default()
 }
 
-/// Between two values, linear.
-fn quantile(values: &[f64], part: f64) -> Option<f64> {
+/// Between two values, linear; `None` of nothing.
+pub fn quantile(values: &[f64], part: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let last = sorted.len().checked_sub(1)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use envoy_test::provider::RealmOptions;
 use envoy_test::{Algorithm, Envoy, EnvoyOptions, Provider, RawRequest, client, port};
 
-use crate::arm::{Arm, LIVE_TOKENS};
+use crate::arm::{Arm, LIVE_TOKENS, Tokens};
 use crate::bootstrap::{self, AUDIENCE, Built, Destination, REALM};
 use crate::error::{BenchError, Doing, output};
 use crate::load::{Load, PATH};
@@ -57,25 +57,47 @@ pub struct Contender {
 }
 
 impl Testbed {
-    /// Starts provider and upstream, and signs the tokens.
+    /// Starts provider and upstream.
     ///
     /// # Errors
     /// A server does not start.
     pub async fn start(built: Built, cores: Cores) -> Result<Self, BenchError> {
-        let realm = RealmOptions::new(REALM, AUDIENCE).algorithms(&[Algorithm::Rs256]);
+        let algorithms = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
+        let realm = RealmOptions::new(REALM, AUDIENCE).algorithms(&algorithms);
         let provider =
             Provider::builder().realm(realm).start().doing(|| "the identity provider".to_owned())?;
-        let mint = |number: usize| {
-            let subject = format!("3f2b7c1e-52f7-4f6f-8f44-{number:012}");
-            provider.token(REALM).subject(&subject).expires_in(TOKEN_LIFE_SECONDS).mint()
-        };
-        let tokens: Vec<String> = (0..LIVE_TOKENS).map(mint).collect();
-        let load = Load::new(&tokens, cores.load)?;
+        let token = mint(&provider, Algorithm::Rs256, 0);
+        let load = Load::new(&token, cores.load)?;
         let (listen, admin) = (port::free(), port::free());
         let envoy = Envoy::start(&bootstrap::upstream(listen, admin).to_string(), admin, &options(1)).await?;
         pin(&envoy, cores.load)?;
-        let token = tokens.into_iter().next().unwrap_or_default();
         Ok(Self { built, provider, load, cores, token, upstream: listen, _upstream: envoy })
+    }
+
+    /// Signs [`LIVE_TOKENS`], unless it was done before.
+    ///
+    /// # Errors
+    /// They cannot be written to a file.
+    pub fn prepare(&self, tokens: Tokens) -> Result<(), BenchError> {
+        self.prepare_many(tokens, LIVE_TOKENS)
+    }
+
+    /// As [`Self::prepare`], so many.
+    ///
+    /// # Errors
+    /// They cannot be written to a file.
+    pub fn prepare_many(&self, tokens: Tokens, count: usize) -> Result<(), BenchError> {
+        let algorithm = match tokens {
+            Tokens::Repeated | Tokens::Live => Algorithm::Rs256,
+            Tokens::InTurn(algorithm) => algorithm,
+            // Quick to sign.
+            Tokens::Filling => Algorithm::EdDsa,
+        };
+        if self.load.has(tokens) {
+            return Ok(());
+        }
+        let minted: Vec<String> = (0..count).map(|number| mint(&self.provider, algorithm, number)).collect();
+        self.load.add(tokens, &minted.join("\n"))
     }
 
     /// The length of a token, in bytes.
@@ -100,6 +122,9 @@ impl Testbed {
     ) -> Result<Vec<Contender>, BenchError> {
         let mut contenders = Vec::new();
         for arm in arms {
+            if arm.tokens != Tokens::Filling {
+                self.prepare(arm.tokens)?;
+            }
             let contender = self.start_one(*arm, destination, copies, 1).await?;
             pin(&contender.envoy, self.cores.envoy)?;
             self.wait_until_it_forwards(&contender).await?;
@@ -145,6 +170,12 @@ impl Testbed {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+fn mint(provider: &Provider, algorithm: Algorithm, number: usize) -> String {
+    let subject = format!("3f2b7c1e-52f7-4f6f-8f44-{number:012}");
+    let token = provider.token(REALM).algorithm(algorithm).subject(&subject);
+    token.expires_in(TOKEN_LIFE_SECONDS).mint()
 }
 
 /// As people run it: nothing is logged but what is wrong.

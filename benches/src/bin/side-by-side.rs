@@ -5,11 +5,14 @@ use std::process::ExitCode;
 
 use benches::bootstrap::Built;
 use benches::error::{BenchError, Doing};
-use benches::report;
 use benches::rounds::Extent;
-use benches::side_by_side::{self, Options};
+use benches::side_by_side::{self, Options, Section};
 use benches::testbed::Cores;
+use benches::{plot, report};
 use clap::Parser;
+
+/// Throughput and latency need no more: they are said in whole figures, not as ratios.
+const THROUGHPUT_ROUNDS: u32 = 5;
 
 #[derive(Parser)]
 #[command(about = "Measures the filter beside Envoy's own jwt_authn")]
@@ -47,11 +50,17 @@ struct Cli {
     /// Whole requests are answered by Envoy itself instead of an upstream: less noise, but nobody's traffic.
     #[arg(long)]
     direct: bool,
-    /// Three rounds, one attempt, one start: a smoke test.
+    /// Tokens that caches are filled with, to see what one takes.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
+    cached_tokens: u32,
+    /// Three rounds, one attempt, one start, 10,000 cached tokens: a smoke test.
     #[arg(long)]
     quick: bool,
-    /// Writes the page into this file, too.
-    #[arg(long, value_name = "FILE")]
+    /// Only this section.
+    #[arg(long)]
+    only: Option<Section>,
+    /// Writes the page into this file, too, and the plot beside it.
+    #[arg(long, value_name = "FILE", conflicts_with = "only")]
     write: Option<PathBuf>,
 }
 
@@ -67,21 +76,27 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<(), BenchError> {
-    let (rounds, attempts, starts) =
-        if cli.quick { (3, 1, 1) } else { (cli.rounds, cli.attempts, cli.starts) };
+    let (rounds, attempts, starts, cached_tokens) =
+        if cli.quick { (3, 1, 1, 10_000) } else { (cli.rounds, cli.attempts, cli.starts, cli.cached_tokens) };
     let options = Options {
         extent: Extent { rounds, seconds: cli.seconds },
         attempts,
         starts,
         cores: Cores { envoy: cli.envoy_core, load: cli.load_core },
         direct: cli.direct,
+        throughput_rounds: rounds.min(THROUGHPUT_ROUNDS),
+        cached_tokens,
+        only: cli.only,
     };
     let built =
         Built { filter_config: cli.filter_config, filter: cli.filter, other: cli.other, noop: cli.noop };
-    let page = report::page(&side_by_side::run(built, options).await?);
+    let findings = side_by_side::run(built, options).await?;
+    let page = report::page(&findings);
     print!("{page}");
     if let Some(file) = cli.write {
         std::fs::write(&file, page).doing(|| file.display().to_string())?;
+        let file = file.with_extension("svg");
+        std::fs::write(&file, plot::svg(&findings)).doing(|| file.display().to_string())?;
     }
     Ok(())
 }
