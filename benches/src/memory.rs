@@ -42,8 +42,9 @@ pub async fn run(testbed: &Testbed, tokens: u32, extent: Extent) -> Result<Vec<F
         let contenders = testbed.contenders(&[arm], Destination::DirectResponse, 1).await?;
         for contender in &contenders {
             let grown = fill(testbed, contender, tokens, extent).await?;
-            let (_, looked) = send(testbed, contender, 0, extent.seconds).await?;
-            let kept = looked.recognised_part().unwrap_or_default();
+            let before = looked(contender).await;
+            send(testbed, contender, Tokens::Filling, 0, extent.seconds).await?;
+            let kept = looked(contender).await.since(before).recognised_part().unwrap_or_default();
             all.push(Filled { arm: arm.name, tokens, grown, kept });
         }
     }
@@ -59,42 +60,37 @@ async fn fill(
 ) -> Result<f64, BenchError> {
     let resident = || contender.envoy.resident_bytes().doing(|| "memory of Envoy".to_owned());
     // What connections and requests take is not the cache's.
-    let warm_up = || {
-        let load = (CONNECTIONS, extent.seconds);
-        testbed.load.wrk(contender.listen, Tokens::Repeated, Order::Cycle(0), load).map(drop)
-    };
-    rounds::measure(contender, warm_up).await?;
-    let before = resident()?;
-    let (mut sent, mut verified) = (0, 0);
+    send(testbed, contender, Tokens::Repeated, 0, extent.seconds).await?;
+    let (before, counted) = (resident()?, looked(contender).await);
+    let mut sent = 0;
     while sent < u64::from(tokens) {
         // Requests that were not answered are sent again: the number is that of the answers.
-        let (requests, looked) = send(testbed, contender, sent, RUN_SECONDS).await?;
-        sent += requests;
-        verified += looked.verified;
+        sent += send(testbed, contender, Tokens::Filling, sent, RUN_SECONDS).await?;
     }
+    let (after, counted) = (resident()?, looked(contender).await.since(counted));
     // Of the last requests of each run it is not known whether Envoy still looked at them.
-    if verified + u64::from(tokens / 1_000) < u64::from(tokens) {
-        let counted = format!("{verified} of {tokens} tokens were verified");
+    if counted.verified + u64::from(tokens / 1_000) < u64::from(tokens) {
+        let counted = format!("{} of {tokens} tokens were verified", counted.verified);
         return Err(BenchError::Answers { arm: contender.arm.name.to_owned(), counted });
     }
-    Ok(resident()? as f64 - before as f64)
+    Ok(after as f64 - before as f64)
 }
 
-/// All tokens in turn, after so many; returns the number of requests, and what the filter counted.
+/// Returns the number of requests.
 async fn send(
     testbed: &Testbed,
     contender: &Contender,
+    tokens: Tokens,
     after: u64,
     seconds: u32,
-) -> Result<(u64, Looked), BenchError> {
-    let contenders = std::slice::from_ref(contender);
-    let before = rounds::looked(contenders).await;
-    let (_, requests) = rounds::measure(contender, || {
+) -> Result<u64, BenchError> {
+    let load = || {
         let load = (CONNECTIONS, seconds);
-        testbed.load.wrk(contender.listen, Tokens::Filling, Order::Cycle(after), load).map(drop)
-    })
-    .await?;
-    let after = rounds::looked(contenders).await;
-    let since = after.into_iter().zip(before).map(|(after, before)| after.since(before)).next();
-    Ok((requests, since.unwrap_or_default()))
+        testbed.load.wrk(contender.listen, tokens, Order::Cycle(after), load).map(drop)
+    };
+    rounds::measure(contender, load).await.map(|(_, requests)| requests)
+}
+
+async fn looked(contender: &Contender) -> Looked {
+    rounds::looked(std::slice::from_ref(contender)).await.pop().unwrap_or_default()
 }
