@@ -93,6 +93,10 @@ impl<'a> Authorization<'a> {
 
     /// Extracts the one token.
     pub fn extract(self) -> Result<Credentials<'a>, BearerError> {
+        // A token has no comma: where there is one, nothing was joined to it.
+        if let Some(token) = self.presented().and_then(parse_b64token) {
+            return Ok(Credentials::Token(BorrowedToken(token)));
+        }
         let Some(value) = self.value else {
             return Ok(Credentials::None);
         };
@@ -104,13 +108,10 @@ impl<'a> Authorization<'a> {
         if !scheme.eq_ignore_ascii_case(b"bearer") {
             return Ok(Credentials::None);
         }
-        let token = rest.strip_prefix(b" ").ok_or(BearerError::Malformed)?;
-        if token.len() > MAX_TOKEN_LENGTH {
-            return Err(BearerError::TooLong);
+        match rest.strip_prefix(b" ") {
+            Some(token) if token.len() > MAX_TOKEN_LENGTH => Err(BearerError::TooLong),
+            _ => Err(BearerError::Malformed),
         }
-        parse_b64token(token)
-            .map(|token| Credentials::Token(BorrowedToken(token)))
-            .ok_or(BearerError::Malformed)
     }
 }
 

@@ -38,10 +38,31 @@ pub fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
         bytes.extend_from_slice(&word(value.len()));
     }
     for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend(text.bytes().map(|byte| if matches!(byte, b' '..=b'~') { byte } else { b'?' }));
+        let start = bytes.len();
+        bytes.extend_from_slice(text.as_bytes());
+        // Nearly never: everything of ours is made printable before.
+        if !all_printable(text.as_bytes()) {
+            bytes.iter_mut().skip(start).filter(|byte| !is_printable(**byte)).for_each(|byte| *byte = b'?');
+        }
         bytes.push(0);
     }
     bytes
+}
+
+/// Eight at a time: the high bit of a byte tells that it is no ASCII, that it is less than a blank, or more than `~`. Where one byte borrows from the next or
+/// carries into it, its own high bit is set already.
+fn all_printable(bytes: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let high = eights.iter().fold(0, |high, eight| {
+        let word = u64::from_le_bytes(*eight);
+        high | word | word.wrapping_sub(EACH * 0x20) | word.wrapping_add(EACH)
+    });
+    high & (EACH * 0x80) == 0 && rest.iter().all(|byte| is_printable(*byte))
+}
+
+const fn is_printable(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
 #[cfg(test)]
@@ -85,8 +106,23 @@ mod tests {
     }
 
     #[test]
+    fn every_byte_is_judged_alike_in_every_place() {
+        for byte in 0..=u8::MAX {
+            for length in [1, 7, 8, 16, 19] {
+                for (place, neighbour) in (0..length).flat_map(|place| [(place, b' '), (place, b'~')]) {
+                    let mut bytes = vec![neighbour; length];
+                    bytes[place] = byte;
+                    assert_eq!(all_printable(&bytes), is_printable(byte), "{byte:#x} at {place} of {length}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn line_breaks_never_leave() {
         let bytes = serialize(&[("a", "b\r\nc: d\u{e9}")]);
         assert!(bytes.ends_with(b"b??c: d??\0"), "{bytes:?}");
+        let bytes = serialize(&[("a\0", "\0b\0"), ("c", "\x7f"), ("d", "~ ")]);
+        assert!(bytes.ends_with(b"a?\0?b?\0c\0?\0d\0~ \0"), "{bytes:?}");
     }
 }
