@@ -140,15 +140,16 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     use super::*;
     use crate::claims::VerifiedClaims;
+    use crate::json::Value;
     use crate::time::UnixTime;
 
     fn token(subject: &str) -> VerifiedToken {
         let validity = Validity { not_before: UnixTime::EPOCH, expires: UnixTime::EPOCH };
-        let claims: Map<_, _> = [("sub".to_owned(), json!(subject))].into_iter().collect();
+        let Value::Object(claims) = json!({"sub": subject}).into() else { panic!("an object") };
         VerifiedToken {
             provider: 0,
             key: 1,

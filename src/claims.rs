@@ -1,26 +1,25 @@
 //! Claims: what a provider's tokens must say (RFC 7519 §4.1, RFC 9068 §4; SPEC J-5), and the proof that they said it.
 
-use serde_json::{Map, Value};
-
+use crate::json::{Object, Value};
 use crate::policy::Provider;
 use crate::rejection::{Cause, Rejection, quote};
 use crate::time::UnixTime;
 
 /// Claims whose signature was verified, or that came from introspection, and that were validated. Built nowhere else.
 #[derive(Debug)]
-pub struct VerifiedClaims {
-    claims: Map<String, Value>,
+pub struct VerifiedClaims<'a> {
+    claims: Object<'a>,
     validity: Validity,
 }
 
-impl VerifiedClaims {
+impl<'a> VerifiedClaims<'a> {
     /// To be called after the signature over `claims` was verified with a key of the provider that `validity` was found for.
-    pub(crate) const fn new(claims: Map<String, Value>, validity: Validity) -> Self {
+    pub(crate) const fn new(claims: Object<'a>, validity: Validity) -> Self {
         Self { claims, validity }
     }
 
     /// All members.
-    pub const fn all(&self) -> &Map<String, Value> {
+    pub const fn all(&self) -> &Object<'a> {
         &self.claims
     }
 
@@ -53,7 +52,7 @@ impl Validity {
 }
 
 /// Whether `aud` contains the provider's audience: a string, or an array of strings (RFC 7519 §4.1.3).
-pub fn has_audience(claims: &Map<String, Value>, audience: &str) -> bool {
+pub fn has_audience(claims: &Object<'_>, audience: &str) -> bool {
     match claims.get("aud") {
         Some(Value::String(only)) => only == audience,
         Some(Value::Array(list)) => {
@@ -64,11 +63,7 @@ pub fn has_audience(claims: &Map<String, Value>, audience: &str) -> bool {
 }
 
 /// Everything but the issuer and the audience: kind of token, binding, and times.
-pub fn validate(
-    claims: &Map<String, Value>,
-    provider: &Provider,
-    now: UnixTime,
-) -> Result<Validity, Rejection> {
+pub fn validate(claims: &Object<'_>, provider: &Provider, now: UnixTime) -> Result<Validity, Rejection> {
     check_kind(claims)?;
     if claims.get("sub").is_some_and(|sub| !sub.is_string()) {
         return Err(Rejection::with(Cause::MalformedToken, "sub is not a string".to_owned()));
@@ -93,7 +88,7 @@ pub fn validate(
 }
 
 /// Refuses what is not an access token, or is bound to a sender and was presented as a plain bearer token.
-pub(crate) fn check_kind(claims: &Map<String, Value>) -> Result<(), Rejection> {
+pub(crate) fn check_kind(claims: &Object<'_>) -> Result<(), Rejection> {
     let refuse = |detail: &str| Err(Rejection::with(Cause::TokenType, detail.to_owned()));
     if claims.contains_key("cnf") {
         return refuse("bound to its sender (cnf)"); // RFC 7800 §3.1
@@ -110,7 +105,7 @@ pub(crate) fn check_kind(claims: &Map<String, Value>) -> Result<(), Rejection> {
 }
 
 /// A NumericDate (RFC 7519 §2): seconds, possibly with a fraction.
-pub(crate) fn numeric_date(claims: &Map<String, Value>, name: &str) -> Result<Option<UnixTime>, Rejection> {
+pub(crate) fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<UnixTime>, Rejection> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
@@ -126,7 +121,7 @@ pub(crate) fn numeric_date(claims: &Map<String, Value>, name: &str) -> Result<Op
 }
 
 /// The `aud` claim for the log.
-pub fn describe_audience(claims: &Map<String, Value>) -> String {
+pub fn describe_audience(claims: &Object<'_>) -> String {
     match claims.get("aud") {
         None => "absent".to_owned(),
         Some(Value::String(only)) => quote(only),

@@ -1,9 +1,7 @@
 //! Finding a provider's JWK Set (SPEC J-6): OpenID Connect Discovery 1.0 §4, then RFC 8414 §3 where that is not found. One pair of functions a document.
 
-use serde_json::Value;
-
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, MAX_DOCUMENT_LENGTH};
-use crate::json;
+use crate::json::{self, Object, Value};
 use crate::jwk::JwkSet;
 use crate::policy::{HttpRule, Provider, Purpose};
 use crate::signature::Backend;
@@ -114,7 +112,7 @@ fn check_response(response: &FetchResponse) -> Result<(), FetchError> {
     Ok(())
 }
 
-fn json_object(response: &FetchResponse) -> Result<serde_json::Map<String, Value>, FetchError> {
+fn json_object(response: &FetchResponse) -> Result<Object<'_>, FetchError> {
     check_response(response)?;
     json::parse_object(&response.body, json::MAX_DEPTH)
         .map_err(|error| FetchError::Invalid(format!("not a JSON object: {error}")))

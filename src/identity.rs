@@ -3,9 +3,8 @@
 //! Values are encoded so that no two identities look alike: every byte outside 0x21–0x7E and `%` itself is percent-encoded, and `,` too inside a
 //! list's elements. Identity is provider and subject; `x-auth-user` is for display.
 
-use serde_json::Value;
-
 use crate::claims::VerifiedClaims;
+use crate::json::Value;
 use crate::policy::ClaimHeader;
 
 /// Header values of one identity, encoded; absent ones are empty.
@@ -16,7 +15,7 @@ pub struct Identity(Box<str>);
 
 impl Identity {
     /// Encodes what `provider`'s claims say. `claims_to_headers` adds its headers after [`IDENTITY_HEADERS`](crate::header::IDENTITY_HEADERS), in order.
-    pub fn new(provider: &str, claims: &VerifiedClaims, claims_to_headers: &[ClaimHeader]) -> Self {
+    pub fn new(provider: &str, claims: &VerifiedClaims<'_>, claims_to_headers: &[ClaimHeader]) -> Self {
         let all = claims.all();
         let text = |name: &str| all.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let mut packed = String::with_capacity(160);
@@ -88,7 +87,7 @@ pub fn encode_scope(scope: &str) -> String {
 }
 
 /// RFC 6749 §3.3's `scope`, and `scp` as Okta (array) and Entra ID (string) send it. Duplicates are told once.
-fn scopes<'a>(scope: Option<&'a Value>, scp: Option<&'a Value>) -> Vec<&'a str> {
+fn scopes<'a>(scope: Option<&'a Value<'_>>, scp: Option<&'a Value<'_>>) -> Vec<&'a str> {
     let mut found: Vec<&str> = Vec::new();
     for claim in [scope, scp].into_iter().flatten() {
         let elements: &mut dyn Iterator<Item = &'a str> = match claim {
@@ -107,12 +106,12 @@ fn scopes<'a>(scope: Option<&'a Value>, scp: Option<&'a Value>) -> Vec<&'a str> 
     found
 }
 
-fn lookup<'a>(value: Option<&'a Value>, path: &[String]) -> Option<&'a Value> {
+fn lookup<'a, 'b>(value: Option<&'a Value<'b>>, path: &[String]) -> Option<&'a Value<'b>> {
     path.iter().try_fold(value?, |value, name| value.get(name))
 }
 
 /// Text as it is, numbers and booleans as JSON writes them, arrays as lists, objects as JSON.
-fn encode_claim(out: &mut String, claim: Option<&Value>) {
+fn encode_claim(out: &mut String, claim: Option<&Value<'_>>) {
     match claim {
         None | Some(Value::Null) => {}
         Some(Value::String(text)) => encode(out, text, false),
@@ -164,8 +163,8 @@ mod tests {
     use crate::header::HeaderName;
     use crate::time::UnixTime;
 
-    fn identity(claims: Value, claims_to_headers: &[(&[&str], &str)]) -> Vec<String> {
-        let Value::Object(claims) = claims else { panic!("an object") };
+    fn identity(claims: serde_json::Value, claims_to_headers: &[(&[&str], &str)]) -> Vec<String> {
+        let Value::Object(claims) = claims.into() else { panic!("an object") };
         let validity = Validity { not_before: UnixTime::EPOCH, expires: UnixTime::EPOCH };
         let rules: Vec<ClaimHeader> = claims_to_headers
             .iter()
@@ -238,7 +237,9 @@ mod tests {
 
     #[test]
     fn a_scope_is_granted_whole_or_not_at_all() {
-        let Value::Object(claims) = json!({"scope": "mcp-registry:read a,b"}) else { panic!("an object") };
+        let Value::Object(claims) = json!({"scope": "mcp-registry:read a,b"}).into() else {
+            panic!("an object")
+        };
         let validity = Validity { not_before: UnixTime::EPOCH, expires: UnixTime::EPOCH };
         let identity = Identity::new("p", &VerifiedClaims::new(claims, validity), &[]);
         assert!(identity.has_scope("mcp-registry:read") && identity.has_scope(&encode_scope("a,b")));

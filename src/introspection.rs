@@ -4,14 +4,14 @@
 mod answers;
 mod limiter;
 
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
 
 pub use answers::{Answer, Answers};
 pub use limiter::{Limiter, Standing};
 
 use crate::claims::{self, Validity, VerifiedClaims};
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, MAX_INTROSPECTION_LENGTH};
-use crate::json;
+use crate::json::{self, Object, Value};
 use crate::policy::{Provider, Purpose};
 use crate::rejection::{Cause, Rejection, quote};
 use crate::time::UnixTime;
@@ -19,9 +19,9 @@ use crate::url::Url;
 
 /// What a provider says of a token.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Verdict<'a> {
     /// It is good, here and now.
-    Active(VerifiedClaims),
+    Active(VerifiedClaims<'a>),
     /// It is not: inactive, or not for us.
     Refused(Rejection),
 }
@@ -50,11 +50,11 @@ pub fn request(number: usize, url: &Url, token: &str) -> FetchRequest {
 }
 
 /// Reads the answer. `Err`: the provider could not tell, which is no verdict on the token.
-pub fn process_response(
+pub fn process_response<'a>(
     provider: &Provider,
-    response: &FetchResponse,
+    response: &'a FetchResponse,
     now: UnixTime,
-) -> Result<Verdict, FetchError> {
+) -> Result<Verdict<'a>, FetchError> {
     let is_tokeninfo = provider.introspection_url.as_ref().is_some_and(is_tokeninfo);
     match response.status {
         200 => {}
@@ -79,7 +79,7 @@ pub fn process_response(
 }
 
 /// SPEC O-3. RFC 7662 makes the audience optional; without it anybody's token would be ours.
-fn validate(provider: &Provider, answer: &Map<String, Value>, now: UnixTime) -> Result<Validity, Rejection> {
+fn validate(provider: &Provider, answer: &Object<'_>, now: UnixTime) -> Result<Validity, Rejection> {
     claims::check_kind(answer)?;
     // RFC 9449 §6.2
     if answer.get("token_type").and_then(Value::as_str).is_some_and(|kind| kind.eq_ignore_ascii_case("DPoP"))
@@ -122,11 +122,12 @@ fn says_the_token_is_bad(body: &[u8]) -> bool {
     matches!(error, Some("invalid_token" | "unsupported_token_type"))
 }
 
-fn read_numbers(answer: &mut Map<String, Value>) {
+fn read_numbers(answer: &mut Object<'_>) {
     for name in ["exp", "nbf", "iat", "expires_in"] {
-        let number = answer.get(name).and_then(Value::as_str).and_then(|text| text.parse::<u64>().ok());
-        if let Some(number) = number {
-            answer.insert(name.to_owned(), Value::Number(Number::from(number)));
+        if let Some(value) = answer.get_mut(name)
+            && let Some(number) = value.as_str().and_then(|text| text.parse::<u64>().ok())
+        {
+            *value = Value::Number(Number::from(number));
         }
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! An [`UntrustedJwt`] has passed the rules of form and of the header. Its claims may be used to refuse it and to choose a key, for nothing else.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 use crate::base64url;
-use crate::json;
+use crate::json::{self, Object, Value};
 use crate::rejection::{Cause, Rejection, quote};
 use crate::signature::Algorithm;
 
@@ -24,17 +24,24 @@ pub struct UntrustedJwt<'a> {
     /// `alg`, one of ours.
     pub algorithm: Algorithm,
     /// `kid`.
-    pub kid: Option<String>,
+    pub kid: Option<Cow<'a, str>>,
     /// The claims set.
-    pub claims: Map<String, Value>,
+    pub claims: Object<'a>,
     /// What the signature covers (RFC 7515 §5.2 step 8).
     pub signing_input: &'a [u8],
     /// The decoded signature.
     pub signature: Vec<u8>,
 }
 
+/// What the parts of one token decode to: an [`UntrustedJwt`] borrows from it.
+#[derive(Debug, Default)]
+pub struct Decoded {
+    header: Vec<u8>,
+    claims: Vec<u8>,
+}
+
 /// Tells a JWT from an opaque token, and parses it.
-pub fn classify(token: &str) -> Format<'_> {
+pub fn classify<'a>(token: &'a str, decoded: &'a mut Decoded) -> Format<'a> {
     let mut parts = token.split('.');
     let (Some(header), Some(claims), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -42,13 +49,14 @@ pub fn classify(token: &str) -> Format<'_> {
         return Format::Opaque;
     };
     match base64url::decode(header.as_bytes()) {
-        Ok(decoded) if decoded.first() == Some(&b'{') => {
-            match json::parse_object(&decoded, json::MAX_DEPTH) {
+        Ok(text) if text.first() == Some(&b'{') => {
+            decoded.header = text;
+            match json::parse_object(&decoded.header, json::MAX_DEPTH) {
                 Ok(header_object) if !header_object.contains_key("alg") => Format::Opaque,
                 Ok(header_object) => {
                     let signing_input =
                         token.as_bytes().get(..header.len() + 1 + claims.len()).unwrap_or_default();
-                    Format::Jwt(parse(&header_object, claims, signature, signing_input))
+                    Format::Jwt(parse(&header_object, claims, signature, signing_input, &mut decoded.claims))
                 }
                 Err(error) => Format::Jwt(Err(malformed(format!("header: {error}")))),
             }
@@ -70,15 +78,15 @@ fn resembles_header(part: &str) -> bool {
 }
 
 fn parse<'a>(
-    header: &Map<String, Value>,
+    header: &Object<'a>,
     claims: &str,
     signature: &str,
     signing_input: &'a [u8],
+    decoded: &'a mut Vec<u8>,
 ) -> Result<UntrustedJwt<'a>, Rejection> {
     let (algorithm, kid) = check_header(header)?;
-    let claims =
-        base64url::decode(claims.as_bytes()).map_err(|error| malformed(format!("claims: {error}")))?;
-    let claims = json::parse_object(&claims, json::MAX_DEPTH)
+    *decoded = base64url::decode(claims.as_bytes()).map_err(|error| malformed(format!("claims: {error}")))?;
+    let claims = json::parse_object(decoded, json::MAX_DEPTH)
         .map_err(|error| malformed(format!("claims: {error}")))?;
     let signature =
         base64url::decode(signature.as_bytes()).map_err(|error| malformed(format!("signature: {error}")))?;
@@ -86,7 +94,7 @@ fn parse<'a>(
 }
 
 /// The header's rules, before any key is looked up. `jku`, `x5u`, `jwk` and `x5c` are ignored: keys come from the provider only.
-fn check_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String>), Rejection> {
+fn check_header<'a>(header: &Object<'a>) -> Result<(Algorithm, Option<Cow<'a, str>>), Rejection> {
     let name = header
         .get("alg")
         .and_then(Value::as_str)
@@ -109,7 +117,7 @@ fn check_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String
 }
 
 /// RFC 9068 §2.1 and what providers really send.
-fn check_type(typ: Option<&Value>) -> Result<(), Rejection> {
+fn check_type(typ: Option<&Value<'_>>) -> Result<(), Rejection> {
     match typ {
         None => Ok(()),
         Some(Value::String(typ))
@@ -150,7 +158,7 @@ mod tests {
     }
 
     fn cause(token: &str) -> Option<Cause> {
-        match classify(token) {
+        match classify(token, &mut Decoded::default()) {
             Format::Jwt(Err(rejection)) => Some(rejection.cause),
             Format::Jwt(Ok(_)) => None,
             Format::Opaque => panic!("{token} is opaque"),
@@ -160,7 +168,8 @@ mod tests {
     #[test]
     fn a_jwt_is_parsed() {
         let token = token(r#"{"alg":"ES256","typ":"at+JWT","kid":"k"}"#, r#"{"iss":"i"}"#);
-        let Format::Jwt(Ok(jwt)) = classify(&token) else { panic!("a JWT") };
+        let mut decoded = Decoded::default();
+        let Format::Jwt(Ok(jwt)) = classify(&token, &mut decoded) else { panic!("a JWT") };
         assert_eq!((jwt.algorithm, jwt.kid.as_deref()), (Algorithm::ES256, Some("k")));
         assert_eq!(jwt.signing_input, token.rsplit_once('.').unwrap().0.as_bytes());
         assert_eq!(jwt.signature, b"signature");
@@ -241,7 +250,7 @@ mod tests {
         let jwe = format!("{}.a.b.c.d", URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#));
         let without_alg = token(r#"{"typ":"JWT"}"#, "{}");
         for token in ["opaque", "ya29.a0Af_B-x.y", "a.b.c", "..", "", "aaa.bbb.ccc.ddd", &jwe, &without_alg] {
-            assert!(matches!(classify(token), Format::Opaque), "{token}");
+            assert!(matches!(classify(token, &mut Decoded::default()), Format::Opaque), "{token}");
         }
     }
 }

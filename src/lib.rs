@@ -5,7 +5,6 @@
 
 pub mod address;
 pub mod authenticator;
-pub mod base64url;
 pub mod cache;
 pub mod challenge;
 pub mod claims;
@@ -18,7 +17,6 @@ pub mod fetch;
 pub mod header;
 pub mod identity;
 pub mod introspection;
-pub mod json;
 pub mod jwk;
 pub mod jwt;
 pub mod keys;
@@ -36,6 +34,7 @@ pub mod upstream;
 pub mod url;
 
 pub use request_head::{bearer, digest, header_map, public_path, request};
+pub use strict_encoding::{base64url, json};
 
 #[cfg(target_os = "wasi")]
 mod filter;

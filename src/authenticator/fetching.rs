@@ -125,9 +125,9 @@ impl Authenticator {
         let Introspection { request, digest } = introspection;
         let number = request.provider;
         let Some((provider, limiter)) = self.introspector(number) else { return };
-        let verdict = match result {
-            FetchResult::Response(response) => introspection::process_response(provider, &response, now),
-            FetchResult::Failed(error) => Err(error),
+        let verdict = match &result {
+            FetchResult::Response(response) => introspection::process_response(provider, response, now),
+            FetchResult::Failed(error) => Err(error.clone()),
         };
         match verdict {
             Ok(verdict) => {
@@ -156,7 +156,14 @@ impl Authenticator {
         }
     }
 
-    fn remember(&self, number: usize, provider: &Provider, digest: u128, verdict: Verdict, now: UnixTime) {
+    fn remember(
+        &self,
+        number: usize,
+        provider: &Provider,
+        digest: u128,
+        verdict: Verdict<'_>,
+        now: UnixTime,
+    ) {
         let Mode::Oauth(oauth) = &self.mode else { return };
         let answer = match verdict {
             Verdict::Active(claims) => {

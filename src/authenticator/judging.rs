@@ -11,7 +11,8 @@ use crate::client::Origin;
 use crate::digest::Digest;
 use crate::identity::Identity;
 use crate::introspection::Answer;
-use crate::jwt::{self, Format, UntrustedJwt};
+use crate::json::Value;
+use crate::jwt::{self, Decoded, Format, UntrustedJwt};
 use crate::keys::{Lookup, RefreshCause, TrustedKey};
 use crate::metrics::Event;
 use crate::policy::Provider;
@@ -46,7 +47,8 @@ impl Authenticator {
         digest: Digest,
         circumstances: &Circumstances<'_>,
     ) -> Verdict {
-        match jwt::classify(token.reveal()) {
+        let mut decoded = Decoded::default();
+        match jwt::classify(token.reveal(), &mut decoded) {
             Format::Jwt(Ok(jwt)) => self.verify(oauth, jwt, digest, circumstances),
             Format::Jwt(Err(rejection)) => Verdict::Refused(rejection),
             Format::Opaque => self.introspect(oauth, digest, circumstances.now),
@@ -255,7 +257,7 @@ impl Oauth {
 }
 
 fn issuer<'a>(jwt: &'a UntrustedJwt<'_>) -> Option<&'a str> {
-    jwt.claims.get("iss").and_then(serde_json::Value::as_str)
+    jwt.claims.get("iss").and_then(Value::as_str)
 }
 
 /// Which of several providers' refusals is told: an outage first, else the one that came furthest.

@@ -38,7 +38,8 @@ impl Root {
         let bytes = host::buffer(Buffer::PluginConfiguration, size)
             .map_err(|status| format!("the configuration cannot be read: {status:?}"))?;
         let document = json::parse(&bytes, json::MAX_DEPTH)
-            .map_err(|error| format!("the configuration is not JSON: {error}"))?;
+            .map_err(|error| format!("the configuration is not JSON: {error}"))?
+            .into();
         let environment = config::Environment {
             insecure_http: std::env::var(config::Environment::INSECURE_HTTP)
                 .is_ok_and(|value| value == "true"),

@@ -115,7 +115,6 @@ fn key(provider: usize, token: Digest) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -129,7 +128,7 @@ mod tests {
         let validity =
             Validity { not_before: UnixTime::EPOCH, expires: T0.plus(Duration::from_secs(expires_after)) };
         Answer::Active(
-            Arc::new(Identity::new("p", &VerifiedClaims::new(Map::new(), validity), &[])),
+            Arc::new(Identity::new("p", &VerifiedClaims::new(Default::default(), validity), &[])),
             validity,
         )
     }

@@ -1,101 +1,30 @@
 //! From bytes to one [`Jwk`], or to the reason why not.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
-use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{Jwk, JwkSetError, MAX_KEYS, SkipReason};
 use crate::base64url;
-use crate::json::{self, JsonError, excerpt};
+use crate::json::{self, Object, Value};
 use crate::signature::{Algorithm, Backend, Curve, PublicKey, without_leading_zeros};
 
-/// The first [`MAX_KEYS`] entries of `keys`, syntactically sound and not looked into, and how many follow them. `serde_json` skips over what is
-/// not looked into without recursion.
-pub(super) fn entries(bytes: &[u8]) -> Result<(Vec<&RawValue>, usize), JwkSetError> {
-    let syntax = |error| JwkSetError::Json(JsonError::Syntax(error));
-    let document: &RawValue = serde_json::from_slice(bytes).map_err(syntax)?;
-    if !document.get().starts_with('{') {
-        return Err(JwkSetError::Json(JsonError::NotAnObject));
-    }
-    let mut members = SetMembers { duplicate: None };
-    let keys = serde_json::Deserializer::from_str(document.get()).deserialize_map(&mut members);
-    let keys = keys.map_err(|error| match members.duplicate {
-        Some(path) => JwkSetError::Json(JsonError::DuplicateMember { path }),
-        None => syntax(error),
-    })?;
-    let keys = keys.ok_or(JwkSetError::NoKeys)?;
-    if !keys.get().starts_with('[') {
-        return Err(JwkSetError::KeysNotAnArray);
-    }
-    serde_json::Deserializer::from_str(keys.get()).deserialize_seq(FirstEntries).map_err(syntax)
-}
-
-/// The set's own members: finds `keys`, refuses duplicates.
-struct SetMembers {
-    duplicate: Option<String>,
-}
-
-impl<'de> Visitor<'de> for &mut SetMembers {
-    type Value = Option<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JWK Set")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut names = BTreeSet::new();
-        let mut keys = None;
-        while let Some((name, value)) = members.next_entry::<String, &'de RawValue>()? {
-            if name == "keys" {
-                keys = Some(value);
-            }
-            if let Some(name) = names.replace(name) {
-                self.duplicate = Some(excerpt(&name));
-                return Err(A::Error::custom("duplicate member"));
-            }
-        }
-        Ok(keys)
-    }
-}
-
-struct FirstEntries;
-
-impl<'de> Visitor<'de> for FirstEntries {
-    type Value = (Vec<&'de RawValue>, usize);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of keys")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut first = Vec::new();
-        while first.len() < MAX_KEYS {
-            match elements.next_element()? {
-                Some(entry) => first.push(entry),
-                None => return Ok((first, 0)),
-            }
-        }
-        let mut rest = 0;
-        while elements.next_element::<IgnoredAny>()?.is_some() {
-            rest += 1;
-        }
-        Ok((first, rest))
-    }
+/// The texts of the first [`MAX_KEYS`] entries of `keys`, sound and not looked into, and how many follow them.
+pub(super) fn entries(bytes: &[u8]) -> Result<(Vec<&str>, usize), JwkSetError> {
+    let members = json::sound(bytes).and_then(json::members).map_err(JwkSetError::Json)?;
+    let keys = members.iter().find(|(name, _)| name == "keys").ok_or(JwkSetError::NoKeys)?.1;
+    let mut entries = json::elements(keys).ok_or(JwkSetError::KeysNotAnArray)?;
+    let first = entries.by_ref().take(MAX_KEYS).collect();
+    Ok((first, entries.count()))
 }
 
 /// One entry; with the reason, its `kid` as far as it could be read.
-pub(super) fn jwk(backend: Backend, entry: &RawValue) -> Result<Jwk, (Option<String>, SkipReason)> {
-    let members = json::parse_object(entry.get().as_bytes(), json::MAX_DEPTH)
+pub(super) fn jwk(backend: Backend, entry: &str) -> Result<Jwk, (Option<String>, SkipReason)> {
+    let members = json::parse_object(entry.as_bytes(), json::MAX_DEPTH)
         .map_err(|error| (None, SkipReason::Json(error)))?;
     let kid = members.get("kid").and_then(Value::as_str).map(str::to_owned);
     usable(backend, &members).map_err(|reason| (kid, reason))
 }
 
-fn usable(backend: Backend, members: &Map<String, Value>) -> Result<Jwk, SkipReason> {
+fn usable(backend: Backend, members: &Object<'_>) -> Result<Jwk, SkipReason> {
     let kty = required(members, "kty")?;
     match kty {
         "oct" => return Err(SkipReason::Symmetric),
@@ -103,7 +32,7 @@ fn usable(backend: Backend, members: &Map<String, Value>) -> Result<Jwk, SkipRea
         other => return Err(SkipReason::UnknownKeyType(other.to_owned())),
     }
     // RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2.
-    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| members.contains_key(*name)) {
+    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| members.contains_key(name)) {
         return Err(SkipReason::Private);
     }
     check_purpose(members)?;
@@ -121,7 +50,7 @@ fn usable(backend: Backend, members: &Map<String, Value>) -> Result<Jwk, SkipRea
 }
 
 /// RFC 7517 §4.2 and §4.3: what the key's owner says it is for.
-fn check_purpose(members: &Map<String, Value>) -> Result<(), SkipReason> {
+fn check_purpose(members: &Object<'_>) -> Result<(), SkipReason> {
     match optional(members, "use")? {
         None | Some("sig") => {}
         Some(other) => return Err(SkipReason::NotForSignatures(other.to_owned())),
@@ -131,7 +60,7 @@ fn check_purpose(members: &Map<String, Value>) -> Result<(), SkipReason> {
     };
     let operations = operations.as_array().filter(|operations| operations.iter().all(Value::is_string));
     let operations = operations.ok_or(SkipReason::MalformedMember("key_ops"))?;
-    if operations.iter().any(|operation| operation == "verify") {
+    if operations.iter().any(|operation| operation.as_str() == Some("verify")) {
         Ok(())
     } else {
         Err(SkipReason::NotForVerification)
@@ -146,7 +75,7 @@ fn own_algorithm(kty: &str, name: &str) -> Result<Algorithm, SkipReason> {
     }
 }
 
-fn rsa(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
+fn rsa(members: &Object<'_>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
     let (n, e) = (bytes(members, "n")?, bytes(members, "e")?);
     let key = PublicKey::rsa(&n, &e).map_err(SkipReason::Key)?;
     // RFC 7518 §2, Base64urlUInt: no leading zero bytes. Some providers send one; the key is the same.
@@ -154,7 +83,7 @@ fn rsa(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason
     Ok((key, thumbprint(&format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#))))
 }
 
-fn ec(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
+fn ec(members: &Object<'_>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
     let name = required(members, "crv")?;
     let curve = Curve::parse(name).ok_or_else(|| SkipReason::UnknownCurve(name.to_owned()))?;
     let coordinate = |name| Ok(pad(bytes(members, name)?, curve.field_len()));
@@ -173,7 +102,7 @@ fn pad(coordinate: Vec<u8>, length: usize) -> Vec<u8> {
     }
 }
 
-fn okp(members: &Map<String, Value>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
+fn okp(members: &Object<'_>) -> Result<(PublicKey, [u8; 32]), SkipReason> {
     let name = required(members, "crv")?;
     if name != "Ed25519" {
         return Err(SkipReason::UnknownCurve(name.to_owned()));
@@ -189,7 +118,7 @@ fn thumbprint(canonical: &str) -> [u8; 32] {
     Sha256::digest(canonical).into()
 }
 
-fn optional<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<Option<&'a str>, SkipReason> {
+fn optional<'a>(members: &'a Object<'_>, name: &'static str) -> Result<Option<&'a str>, SkipReason> {
     match members.get(name) {
         None => Ok(None),
         Some(Value::String(value)) => Ok(Some(value)),
@@ -197,10 +126,10 @@ fn optional<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<O
     }
 }
 
-fn required<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, SkipReason> {
+fn required<'a>(members: &'a Object<'_>, name: &'static str) -> Result<&'a str, SkipReason> {
     optional(members, name)?.ok_or(SkipReason::MissingMember(name))
 }
 
-fn bytes(members: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, SkipReason> {
+fn bytes(members: &Object<'_>, name: &'static str) -> Result<Vec<u8>, SkipReason> {
     base64url::decode(required(members, name)?.as_bytes()).map_err(|_| SkipReason::MalformedMember(name))
 }

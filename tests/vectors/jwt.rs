@@ -1,7 +1,7 @@
 //! Tokens as wholes: what our JWT parser makes of the vectors. Whatever another library accepts beyond asymmetric signatures in compact
 //! serialization is refused here.
 
-use registry_auth::jwt::{self, Format};
+use registry_auth::jwt::{self, Decoded, Format};
 use registry_auth::rejection::Cause;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -10,7 +10,7 @@ use crate::data;
 
 /// `None`: opaque.
 fn parse(token: &str) -> Option<Result<(), Cause>> {
-    match jwt::classify(token) {
+    match jwt::classify(token, &mut Decoded::default()) {
         Format::Jwt(result) => Some(result.map(|_| ()).map_err(|rejection| rejection.cause)),
         Format::Opaque => None,
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-fn parse_str(text: &str) -> Result<Value, JsonError> {
+fn parse_str(text: &str) -> Result<Value<'_>, JsonError> {
     parse(text.as_bytes(), MAX_DEPTH)
 }
 
@@ -16,8 +16,10 @@ fn nested(open: &str, close: &str, levels: usize) -> String {
 #[test]
 fn sound_documents_are_what_serde_json_makes_of_them() {
     let text = r#" {"a":[1,-2,3.5,1e3,true,false,null,"é\n\u00e9\ud83d\ude00"],"b":{"c":{}},"":18446744073709551615} "#;
-    assert_eq!(parse_str(text).unwrap(), serde_json::from_str::<Value>(text).unwrap());
-    assert_eq!(parse_str("1e-999").unwrap(), json!(0.0));
+    let expected = serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(serde_json::Value::from(parse_str(text).unwrap()), expected);
+    assert_eq!(parse_str(text).unwrap().to_string(), expected.to_string());
+    assert_eq!(serde_json::Value::from(parse_str("1e-999").unwrap()), json!(0.0));
 }
 
 #[test]
@@ -33,6 +35,46 @@ fn a_member_may_appear_once_whatever_its_spelling() {
         assert!(matches!(&error, JsonError::DuplicateMember { path } if path == expected), "{text}: {error}");
     }
     assert!(parse_str(r#"{"a":{"a":{"a":[{"a":1},{"a":1}]}},"A":2}"#).is_ok());
+}
+
+#[test]
+fn a_member_may_appear_once_however_many_there_are() {
+    for count in [2, 3, 31, 32, 33, 34, 100, 5_000] {
+        let name = |number: usize| format!(r#""{:x}":{number}"#, number * 0x9e37 % 0x1_0001);
+        let mut members: Vec<String> = (0..count).map(name).collect();
+        assert!(parse_str(&format!("{{{}}}", members.join(","))).is_ok(), "{count}");
+        for (from, to) in [(0, count - 1), (count - 1, 0), (count / 2, 0), (0, 1), (count - 1, count - 2)] {
+            let again = members[from].clone();
+            let kept = std::mem::replace(&mut members[to], again);
+            let text = format!("{{{}}}", members.join(","));
+            let is_refused = matches!(parse_str(&text), Err(JsonError::DuplicateMember { .. }));
+            assert_eq!(is_refused, from != to, "{count} members, {from} again at {to}");
+            members[to] = kept;
+        }
+    }
+}
+
+#[test]
+fn what_has_no_escapes_is_not_copied() {
+    let object = parse_object(br#"{"a":"b","\u0063":"d\n"}"#, 1).unwrap();
+    let is_borrowed: Vec<(bool, bool)> = object
+        .0
+        .iter()
+        .map(|(name, value)| {
+            let value = matches!(value, Value::String(Cow::Borrowed(_)));
+            (matches!(name, Cow::Borrowed(_)), value)
+        })
+        .collect();
+    assert_eq!(is_borrowed, [(true, true), (false, false)]);
+    assert_eq!(object.get("c").and_then(Value::as_str), Some("d\n"));
+}
+
+#[test]
+fn members_of_anything_else_are_absent() {
+    let value = parse_str(r#"{"a":{"b":null}}"#).unwrap();
+    assert_eq!(value.get("a").and_then(|a| a.get("b")), Some(&Value::Null));
+    assert_eq!(value.get("a").and_then(|a| a.get("b")).and_then(|b| b.get("c")), None);
+    assert!(value.get("b").is_none());
 }
 
 #[test]
