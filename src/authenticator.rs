@@ -492,15 +492,15 @@ impl IdentityHeaders {
     }
 }
 
+const TOO_LONG: &str = "longer than 16 KiB";
+const _: () = assert!(crate::bearer::MAX_TOKEN_LENGTH == 16 * 1024, "TOO_LONG says so");
+
 impl From<BearerError> for Rejection {
     fn from(error: BearerError) -> Self {
         match error {
             BearerError::Several => Self::new(Cause::SeveralCredentials),
             BearerError::Malformed => Self::new(Cause::MalformedAuthorization),
-            BearerError::TooLong => Self::with(
-                Cause::MalformedToken,
-                format!("longer than {} bytes", crate::bearer::MAX_TOKEN_LENGTH),
-            ),
+            BearerError::TooLong => Self::with(Cause::MalformedToken, TOO_LONG.to_owned()),
         }
     }
 }

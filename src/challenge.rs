@@ -24,12 +24,12 @@ impl Challenges {
     /// The response for `cause`. `scopes` are those the request needs. `with_body` is false for HEAD.
     pub fn refuse(&self, cause: Cause, scopes: &[String], with_body: bool) -> LocalResponse {
         let mut headers =
-            vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+            vec![("content-type", "application/json".into()), ("cache-control", "no-store".into())];
         if cause.is_challenged() {
-            headers.push(("www-authenticate", self.challenge(cause, scopes)));
+            headers.push(("www-authenticate", self.challenge(cause, scopes).into()));
         }
         if cause.status() == 503 {
-            headers.push(("retry-after", RETRY_AFTER.to_owned()));
+            headers.push(("retry-after", RETRY_AFTER.into()));
         }
         // Put together, not formatted: refusals are to cost next to nothing.
         let body =
@@ -44,14 +44,25 @@ impl Challenges {
 
     fn challenge(&self, cause: Cause, scopes: &[String]) -> String {
         let scope = if scopes.is_empty() { String::new() } else { quoted(&scopes.join(" ")) };
-        let error: [&str; 5] = match cause.challenge_error() {
+        let [error, quoted_error, description, quoted_description, end] = match cause.challenge_error() {
             Some(error) => [", error=\"", error, "\", error_description=\"", cause.description(), "\""],
             None => [""; 5],
         };
-        let resource = ["Bearer realm=", &self.realm];
-        let rest = [", resource_metadata=", &self.resource_metadata];
-        let scope = [if scope.is_empty() { "" } else { ", scope=" }, &scope];
-        [&resource[..], &error, &rest, &scope].concat().concat()
+        let scope_parameter = if scope.is_empty() { "" } else { ", scope=" };
+        [
+            "Bearer realm=",
+            &self.realm,
+            error,
+            quoted_error,
+            description,
+            quoted_description,
+            end,
+            ", resource_metadata=",
+            &self.resource_metadata,
+            scope_parameter,
+            &scope,
+        ]
+        .concat()
     }
 }
 
@@ -80,7 +91,11 @@ mod tests {
         let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
         let response = Challenges::new(realm, "https://r.example/.well-known/oauth-protected-resource")
             .refuse(cause, &scopes, true);
-        response.headers.into_iter().find(|(name, _)| *name == "www-authenticate").map(|(_, value)| value)
+        response
+            .headers
+            .into_iter()
+            .find(|(name, _)| *name == "www-authenticate")
+            .map(|(_, value)| value.into_owned())
     }
 
     #[test]
@@ -105,7 +120,7 @@ mod tests {
     fn outages_are_not_challenged_and_say_when_to_try_again() {
         let response = Challenges::new("r", "m").refuse(Cause::KeysUnavailable, &[], true);
         assert_eq!(response.status, 503);
-        assert!(response.headers.contains(&("retry-after", "5".to_owned())));
+        assert!(response.headers.contains(&("retry-after", "5".into())));
         assert!(response.headers.iter().all(|(name, _)| *name != "www-authenticate"));
         assert_eq!(
             response.body,

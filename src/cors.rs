@@ -49,19 +49,19 @@ pub fn headers(policy: &CorsPolicy, sharing: Sharing) -> impl Iterator<Item = (&
 /// Answers a preflight. One from another origin is answered too, without permission.
 pub fn preflight(policy: &CorsPolicy, sharing: Sharing) -> LocalResponse {
     let mut headers =
-        vec![("vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers".to_owned())];
+        vec![("vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers".into())];
     if let Some(origin) = sharing.allowed.and_then(|place| policy.allow_origins.get(place)) {
-        headers.push(("access-control-allow-origin", origin.to_owned()));
-        headers.push(("access-control-allow-methods", policy.allow_methods.join(", ")));
-        headers.push(("access-control-allow-headers", policy.allow_headers.join(", ")));
-        headers.push(("access-control-max-age", policy.max_age.as_secs().to_string()));
+        headers.push(("access-control-allow-origin", origin.to_owned().into()));
+        headers.push(("access-control-allow-methods", policy.allow_methods.join(", ").into()));
+        headers.push(("access-control-allow-headers", policy.allow_headers.join(", ").into()));
+        headers.push(("access-control-max-age", policy.max_age.as_secs().to_string().into()));
     }
     LocalResponse { status: 204, headers, body: Vec::new() }
 }
 
 /// Lets a browser read a refusal and its challenge.
 pub fn expose(response: &mut LocalResponse, policy: &CorsPolicy, sharing: Sharing) {
-    response.headers.extend(headers(policy, sharing).map(|(name, value)| (name, value.to_owned())));
+    response.headers.extend(headers(policy, sharing).map(|(name, value)| (name, value.to_owned().into())));
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What becomes of a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cors::Sharing;
@@ -34,7 +35,7 @@ pub struct LocalResponse {
     /// HTTP status.
     pub status: u16,
     /// Names lower case; values printable ASCII.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// Empty for HEAD.
     pub body: Vec<u8>,
 }

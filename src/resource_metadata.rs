@@ -64,28 +64,28 @@ impl ResourceMetadata {
 
     /// Answers a request for it.
     pub fn respond(&self, method: &[u8], if_none_match: Option<&[u8]>) -> LocalResponse {
-        let mut headers = vec![("access-control-allow-origin", "*".to_owned())];
+        let mut headers = vec![("access-control-allow-origin", "*".into())];
         match method {
             b"GET" | b"HEAD" => {
-                headers.push(("cache-control", "public, max-age=3600".to_owned()));
-                headers.push(("etag", self.etag.clone()));
+                headers.push(("cache-control", "public, max-age=3600".into()));
+                headers.push(("etag", self.etag.clone().into()));
                 if if_none_match.is_some_and(|value| self.matches(value)) {
                     return LocalResponse { status: 304, headers, body: Vec::new() };
                 }
-                headers.push(("content-type", "application/json".to_owned()));
+                headers.push(("content-type", "application/json".into()));
                 let body = if method == b"GET" { self.body.clone().into_bytes() } else { Vec::new() };
                 LocalResponse { status: 200, headers, body }
             }
             b"OPTIONS" => {
-                headers.push(("access-control-allow-methods", "GET, HEAD, OPTIONS".to_owned()));
-                headers.push(("access-control-allow-headers", "*, Authorization".to_owned()));
-                headers.push(("access-control-max-age", "3600".to_owned()));
+                headers.push(("access-control-allow-methods", "GET, HEAD, OPTIONS".into()));
+                headers.push(("access-control-allow-headers", "*, Authorization".into()));
+                headers.push(("access-control-max-age", "3600".into()));
                 LocalResponse { status: 204, headers, body: Vec::new() }
             }
             _ => {
-                headers.push(("allow", "GET, HEAD, OPTIONS".to_owned()));
-                headers.push(("content-type", "application/json".to_owned()));
-                headers.push(("cache-control", "no-store".to_owned()));
+                headers.push(("allow", "GET, HEAD, OPTIONS".into()));
+                headers.push(("content-type", "application/json".into()));
+                headers.push(("cache-control", "no-store".into()));
                 let body =
                     json!({"error": "method_not_allowed", "error_description": "use GET, HEAD or OPTIONS"})
                         .to_string();
@@ -166,7 +166,7 @@ mod tests {
         let metadata = metadata("https://registry.example.com");
         let get = metadata.respond(b"GET", None);
         let (_, etag) = get.headers.iter().find(|(name, _)| *name == "etag").unwrap();
-        for matching in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()] {
+        for matching in [etag.to_string(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".to_owned()] {
             assert_eq!(metadata.respond(b"GET", Some(matching.as_bytes())).status, 304, "{matching}");
         }
         assert_eq!(metadata.respond(b"GET", Some(b"\"x\"")).status, 200);

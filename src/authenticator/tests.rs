@@ -447,7 +447,7 @@ fn an_outage_is_503_and_never_401() {
         let mut idp = Idp { fault: Some(fault.clone()), ..Idp::with_keys(&[1]) };
         let refused = ask(&authenticator, &mut idp, &token(1, T0), T0).unwrap_err();
         assert_eq!(refused.status, 503, "{fault:?}");
-        assert!(refused.headers.contains(&("retry-after", "5".to_owned())));
+        assert!(refused.headers.contains(&("retry-after", "5".into())));
         assert!(refused.headers.iter().all(|(name, _)| *name != "www-authenticate"));
         let asked = idp.asked.len();
         assert_eq!(status(&ask(&authenticator, &mut idp, &token(1, T0), T0)), 503);
@@ -724,7 +724,7 @@ fn an_answer_that_is_missing_is_503_and_not_remembered() {
         let mut idp = Idp { answers: vec![(1, fault.clone()), (2, inactive())], ..Idp::default() };
         let refused = ask(&authenticator, &mut idp, OPAQUE, T0).unwrap_err();
         assert_eq!(refused.status, 503, "{fault:?}");
-        assert!(refused.headers.contains(&("retry-after", "5".to_owned())));
+        assert!(refused.headers.contains(&("retry-after", "5".into())));
         assert_eq!(status(&ask(&authenticator, &mut idp, OPAQUE, T0)), 503);
         assert_eq!(idp.asked.len(), 2, "the failing provider is left alone during its back-off");
         idp.answers[0].1 = active("ada");
@@ -871,8 +871,8 @@ fn a_good_token_too_many_is_503_and_passes_a_little_later() {
     assert_eq!(status(&ask(&authenticator, &mut idp, &forged("eve"), T0)), 401);
     let refused = ask(&authenticator, &mut idp, &token_of("ada"), T0).unwrap_err();
     assert_eq!(refused.status, 503);
-    assert!(refused.headers.contains(&("retry-after", "5".to_owned())), "{:?}", refused.headers);
-    assert!(refused.headers.contains(&("cache-control", "no-store".to_owned())));
+    assert!(refused.headers.contains(&("retry-after", "5".into())), "{:?}", refused.headers);
+    assert!(refused.headers.contains(&("cache-control", "no-store".into())));
     assert!(!refused.headers.iter().any(|(name, _)| *name == "www-authenticate"));
     let body: Value = serde_json::from_slice(&refused.body).unwrap();
     assert_eq!(

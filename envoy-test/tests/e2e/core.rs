@@ -138,7 +138,7 @@ impl Subject for Core {
                 headers: response
                     .headers
                     .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+                    .map(|(name, value)| (name.to_owned(), value.into_owned().into_bytes()))
                     .collect(),
                 body: response.body,
                 upstream: None,

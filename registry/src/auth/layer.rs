@@ -2,6 +2,7 @@
 //!
 //! The layer belongs outside of everything that changes method, path or headers: see [`AuthLayer::protect`].
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -280,9 +281,13 @@ fn respond(response: LocalResponse) -> Response<Body> {
     let mut answer = Response::new(Body::from(response.body));
     *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     for (name, value) in response.headers {
+        let value = match value {
+            Cow::Borrowed(value) => Bytes::from_static(value.as_bytes()),
+            Cow::Owned(value) => Bytes::from(value),
+        };
         // The core's are all valid; what is not would be left out, never sent as something else.
         if let (Ok(name), Ok(value)) =
-            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_maybe_shared(Bytes::from(value)))
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_maybe_shared(value))
         {
             answer.headers_mut().append(name, value);
         }
