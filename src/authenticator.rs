@@ -350,12 +350,16 @@ impl Authenticator {
         let digest = digest.unwrap_or_else(|| oauth.digester.digest(token.reveal().as_bytes()));
         let circumstances = Circumstances { arrived: now, now, origin: Origin::new(head.client) };
         let verdict = recognised.unwrap_or_else(|| self.judge(oauth, token, digest, &circumstances));
-        let client = match verdict {
-            Verdict::Needs(_) => circumstances.origin.network(),
-            Verdict::Verified(_) | Verdict::Refused(_) => None,
-        };
-        let request = Request { token: token.into(), arrived: now, client, context, waits: 0 };
-        self.conclude(oauth, request, verdict, scan.reserved)
+        match verdict {
+            Verdict::Verified(token) => self.accept(oauth, token, &context, scan.reserved),
+            Verdict::Refused(rejection) => self.refuse(oauth, &context, rejection),
+            // Only who waits has to keep something.
+            Verdict::Needs(need) => {
+                let client = circumstances.origin.network();
+                let request = Request { token: token.into(), arrived: now, client, context, waits: 1 };
+                Step::Fetch(Pending { need, request, remove: scan.reserved })
+            }
+        }
     }
 
     /// Goes on with a request whose need was met, or could not be: the authenticator knows by itself.
@@ -370,7 +374,17 @@ impl Authenticator {
                 let verdict = self
                     .recognise(oauth, digest, now)
                     .unwrap_or_else(|| self.judge(oauth, token, digest, &circumstances));
-                self.conclude(oauth, request, verdict, remove)
+                match verdict {
+                    Verdict::Verified(token) => self.accept(oauth, token, &request.context, remove),
+                    Verdict::Refused(rejection) => self.refuse(oauth, &request.context, rejection),
+                    Verdict::Needs(need) if request.waits >= MAX_REFRESHES + oauth.limiters.len() => {
+                        self.refuse(oauth, &request.context, need.unmet("asked too often"))
+                    }
+                    Verdict::Needs(need) => {
+                        let request = Request { waits: request.waits + 1, ..request };
+                        Step::Fetch(Pending { need, request, remove })
+                    }
+                }
             }
             Mode::Anonymous => self.forward(None, Outcome::Public, Forward { remove, ..Forward::default() }),
         }
@@ -383,20 +397,6 @@ impl Authenticator {
                 self.refuse(oauth, &pending.request.context, pending.need.unmet("timed out"))
             }
             Mode::Anonymous => self.resume(pending, UnixTime::EPOCH),
-        }
-    }
-
-    fn conclude(&self, oauth: &Oauth, request: Request, verdict: Verdict, remove: Vec<String>) -> Step {
-        match verdict {
-            Verdict::Verified(token) => self.accept(oauth, token, &request.context, remove),
-            Verdict::Refused(rejection) => self.refuse(oauth, &request.context, rejection),
-            Verdict::Needs(need) if request.waits >= MAX_REFRESHES + oauth.limiters.len() => {
-                self.refuse(oauth, &request.context, need.unmet("asked too often"))
-            }
-            Verdict::Needs(need) => {
-                let request = Request { waits: request.waits + 1, ..request };
-                Step::Fetch(Pending { need, request, remove })
-            }
         }
     }
 

@@ -19,15 +19,16 @@ impl Identity {
         let all = claims.all();
         let text = |name: &str| all.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let mut packed = String::with_capacity(160);
+        let mut value = String::with_capacity(80);
         let mut field = |encode: &dyn Fn(&mut String)| {
-            let mut value = String::new();
+            value.clear();
             encode(&mut value);
             // Tokens are bounded, and so are values; one that were too long for three digits would be left out.
             let length = u32::try_from(value.len()).ok().filter(|length| *length < 1 << 21);
-            let value = if length.is_some() { value } else { String::new() };
+            let value = if length.is_some() { value.as_str() } else { "" };
             let digit = |shift: u32| char::from((length.unwrap_or(0) >> shift) as u8 & 0x7f);
             packed.extend([digit(14), digit(7), digit(0)]);
-            packed.push_str(&value);
+            packed.push_str(value);
         };
         field(&|out| encode(out, provider, false));
         field(&|out| encode(out, text("sub").unwrap_or_default(), false));
@@ -136,8 +137,14 @@ fn encode_list(out: &mut String, elements: Vec<&str>) {
 }
 
 fn encode(out: &mut String, text: &str, in_list: bool) {
+    let is_plain = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'%' && !(in_list && byte == b',');
+    // Most values are.
+    if text.bytes().all(is_plain) {
+        out.push_str(text);
+        return;
+    }
     for byte in text.bytes() {
-        if matches!(byte, 0x21..=0x7e) && byte != b'%' && !(in_list && byte == b',') {
+        if is_plain(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');

@@ -213,7 +213,8 @@ impl<'de> Visitor<'de> for &mut Strict {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
         self.enter()?;
-        let mut object = Vec::new();
+        // Of the outermost object, which in a token has about so many. Within it, a stranger could have room made for much that never comes.
+        let mut object = Vec::with_capacity(if self.depth == 1 { 20 } else { 0 });
         while let Some(name) = members.next_key_seed(Name)? {
             match members.next_value_seed(&mut *self) {
                 Ok(value) => object.push((name, value)),
