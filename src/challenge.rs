@@ -23,8 +23,8 @@ impl Challenges {
 
     /// The response for `cause`. `scopes` are those the request needs. `with_body` is false for HEAD.
     pub fn refuse(&self, cause: Cause, scopes: &[String], with_body: bool) -> LocalResponse {
-        let mut headers =
-            vec![("content-type", "application/json".into()), ("cache-control", "no-store".into())];
+        let mut headers = Vec::with_capacity(4);
+        headers.extend([("content-type", "application/json".into()), ("cache-control", "no-store".into())]);
         if cause.is_challenged() {
             headers.push(("www-authenticate", self.challenge(cause, scopes).into()));
         }

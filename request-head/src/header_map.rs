@@ -1,5 +1,7 @@
 //! Header maps as proxies hand them over (proxy-wasm ABI 0.2.1): bytes from a host, which are parsed like any other.
 
+use std::borrow::Cow;
+
 /// Reads the pairs of a serialized header map: their number, the lengths of each, then names and values each with a NUL (proxy-wasm ABI 0.2.1).
 /// `None`: it is not one.
 pub fn pairs(bytes: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
@@ -27,17 +29,16 @@ fn take_u32(bytes: &[u8]) -> Option<(usize, &[u8])> {
 }
 
 /// The reverse of [`pairs`]. Values are printable ASCII by then: hosts emit line breaks raw.
-pub fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
+pub fn serialize(pairs: &[(&str, Cow<'_, str>)]) -> Vec<u8> {
     let word = |length: usize| u32::try_from(length).unwrap_or(0).to_le_bytes();
-    let mut bytes = Vec::with_capacity(
-        4 + pairs.iter().map(|(name, value)| name.len() + value.len() + 10).sum::<usize>(),
-    );
+    let length: usize = pairs.iter().map(|(name, value)| name.len() + value.len() + 10).sum();
+    let mut bytes = Vec::with_capacity(4 + length);
     bytes.extend_from_slice(&word(pairs.len()));
     for (name, value) in pairs {
         bytes.extend_from_slice(&word(name.len()));
         bytes.extend_from_slice(&word(value.len()));
     }
-    for text in pairs.iter().flat_map(|(name, value)| [name, value]) {
+    for text in pairs.iter().flat_map(|(name, value)| [*name, value]) {
         let start = bytes.len();
         bytes.extend_from_slice(text.as_bytes());
         // Nearly never: everything of ours is made printable before.
@@ -72,9 +73,17 @@ mod tests {
 
     use super::*;
 
+    fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
+        let pairs: Vec<(&str, Cow<'_, str>)> =
+            pairs.iter().map(|&(name, value)| (name, value.into())).collect();
+        super::serialize(&pairs)
+    }
+
     #[test]
     fn what_was_serialized_is_read_back() {
-        for map in [vec![], vec![("a", "")], vec![(":path", "/x"), ("x-a", "1"), ("x-a", "2")]] {
+        for map in
+            [Vec::<(&str, &str)>::new(), vec![("a", "")], vec![(":path", "/x"), ("x-a", "1"), ("x-a", "2")]]
+        {
             let bytes = serialize(&map);
             let read: Vec<(&[u8], &[u8])> =
                 map.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();

@@ -4,6 +4,8 @@
 //! The one place where `unsafe` is allowed. `proxy_http_call` alone goes through the SDK, which has to know the token.
 #![allow(unsafe_code)]
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::ptr::{null, null_mut};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -225,7 +227,11 @@ pub(super) fn set_effective_context(context_id: u32) -> Result<(), Status> {
 }
 
 /// Ends the current request with a response of ours.
-pub(super) fn send_local_response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<(), Status> {
+pub(super) fn send_local_response(
+    status: u16,
+    headers: &[(&str, Cow<'_, str>)],
+    body: &[u8],
+) -> Result<(), Status> {
     let headers = header_map::serialize(headers);
     let body_start = if body.is_empty() { null() } else { body.as_ptr() };
     // SAFETY: headers and body outlive the call; no details are given.
@@ -288,7 +294,8 @@ impl log::Log for Logger {
             log::Level::Warn => 3,
             log::Level::Error => 4,
         };
-        let message = record.args().to_string();
+        let mut message = String::with_capacity(128);
+        let _ = message.write_fmt(*record.args());
         // SAFETY: the message outlives the call. What cannot be logged is lost: there is nowhere else to say it.
         let _ = unsafe { proxy_log(level, message.as_ptr(), message.len()) };
     }

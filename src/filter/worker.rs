@@ -602,8 +602,7 @@ pub(super) fn remove_headers(map: Headers, names: &[String]) -> bool {
 /// Answers the current request.
 pub(super) fn respond(response: &LocalResponse, phase: &Cell<Phase>) {
     phase.set(Phase::Answered);
-    let headers: Vec<(&str, &str)> = response.headers.iter().map(|(name, value)| (*name, &**value)).collect();
-    if let Err(status) = host::send_local_response(response.status, &headers, &response.body) {
+    if let Err(status) = host::send_local_response(response.status, &response.headers, &response.body) {
         log::error!("the proxy refused a response: {status:?}");
     }
 }

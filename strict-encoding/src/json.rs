@@ -264,15 +264,24 @@ impl<'de> Visitor<'de> for Name {
 /// So few members are compared each with each. More are put in order, so that an object costs no more than it is long, whoever made it.
 const FEW: usize = 32;
 
+/// One bit of 64, the same for equal names.
+fn kind(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+    1 << ((bytes.len() * 16 + end(bytes.first()) * 3 + end(bytes.last())) % 64)
+}
+
 /// A name that stands there twice.
 fn duplicate<'a, T>(members: &'a [(Cow<'_, str>, T)]) -> Option<&'a str> {
     if members.len() <= FEW {
-        let mut rest = members;
-        while let [(name, _), others @ ..] = rest {
-            if others.iter().any(|(other, _)| other == name) {
+        let mut kinds = 0;
+        for (place, (name, _)) in members.iter().enumerate() {
+            let kind = kind(name);
+            // Most names are the first of their kind.
+            if kinds & kind != 0 && members.iter().take(place).any(|(other, _)| other == name) {
                 return Some(name);
             }
-            rest = others;
+            kinds |= kind;
         }
         return None;
     }
