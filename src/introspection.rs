@@ -11,6 +11,7 @@ pub use limiter::{Limiter, Standing};
 
 use crate::claims::{self, Validity, VerifiedClaims};
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResponse, MAX_INTROSPECTION_LENGTH};
+use crate::form;
 use crate::json::{self, Object, Value};
 use crate::policy::{Provider, Purpose};
 use crate::rejection::{Cause, Rejection, quote};
@@ -29,7 +30,7 @@ pub enum Verdict<'a> {
 /// Asks `provider` at `url` about a token.
 pub fn request(number: usize, url: &Url, token: &str) -> FetchRequest {
     let parameter = if is_tokeninfo(url) { "access_token" } else { "token" };
-    let form = format!("{parameter}={}", form_encode(token));
+    let form = format!("{parameter}={}", form::encode(token));
     let (url, form) = if is_tokeninfo(url) {
         let separator = if url.query().is_some() { '&' } else { '?' };
         // Tokens have no character that a URL could not hold once encoded; should one be found, the plain endpoint answers 400.
@@ -130,19 +131,6 @@ fn read_numbers(answer: &mut Object<'_>) {
             *value = Value::Number(Number::from(number));
         }
     }
-}
-
-/// `application/x-www-form-urlencoded` of a `b64token`, which is ASCII.
-fn form_encode(token: &str) -> String {
-    let mut encoded = String::with_capacity(token.len());
-    for byte in token.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -102,11 +102,6 @@ impl JwkSet {
         self.keys.iter().any(|jwk| jwk.kid() == Some(kid))
     }
 
-    /// Whether this very key is in the set (SPEC J-8).
-    pub fn contains_thumbprint(&self, thumbprint: &[u8; 32]) -> bool {
-        self.keys.iter().any(|jwk| jwk.thumbprint() == thumbprint)
-    }
-
     /// The keys to try for a token, in the order of the document (SPEC J-4): with `kid`, every key that has it and fits; without, the first
     /// [`MAX_KEYS_WITHOUT_KID`] that fit.
     pub fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Vec<Arc<Jwk>> {

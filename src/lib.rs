@@ -14,6 +14,7 @@ pub mod cors;
 pub mod decision;
 pub mod discovery;
 pub mod fetch;
+pub mod form;
 pub mod header;
 pub mod identity;
 pub mod introspection;

@@ -1,6 +1,7 @@
 //! What happens to a request between the choice of a provider's address and the wire: the address is judged, and credentials are added.
 
 use registry_auth::address::{AddressBlock, AddressRule};
+use registry_auth::form;
 
 use super::upstream::Credential;
 use crate::tree::Tree;
@@ -92,7 +93,8 @@ fn bearer() -> String {
 
 /// RFC 6749 §2.3.1: both parts form-urlencoded, then RFC 7617.
 fn basic(client_id: &str) -> String {
-    let id = form_urlencode(client_id);
+    // Nothing in it means anything to Lua.
+    let id = form::encode(client_id);
     format!(
         r#"-- application/x-www-form-urlencoded, RFC 6749 appendix B
 local function encode(text)
@@ -134,27 +136,6 @@ fn lua(code: &str) -> Tree {
     )
 }
 
-/// Nothing in the result means anything to Lua.
-fn form_urlencode(text: &str) -> String {
-    let encode = |byte: u8| match byte {
-        b' ' => "+".to_owned(),
-        b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(encode).collect()
-}
-
 fn filter(name: &str, typed_config: Tree) -> Tree {
     map! { "name": name, "typed_config": typed_config }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::form_urlencode;
-
-    #[test]
-    fn client_ids_are_form_urlencoded() {
-        assert_eq!(form_urlencode("registry-client_1.0*"), "registry-client_1.0*");
-        assert_eq!(form_urlencode("a b+c:d\"\\\n~ü%"), "a+b%2Bc%3Ad%22%5C%0A%7E%C3%BC%25");
-    }
 }

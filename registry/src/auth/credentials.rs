@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use registry_auth::fetch::{FetchError, FetchRequest};
+use registry_auth::form;
 use registry_auth::policy::{Provider, Purpose};
 
 use super::files;
@@ -46,7 +47,7 @@ impl Credentials {
         if let (Purpose::Introspection, Some(ClientSecret { id, file })) = (request.purpose, &self.client) {
             // RFC 6749 §2.3.1: both are form-encoded before they are joined.
             return Ok(
-                builder.basic_auth(form_encode(id), Some(form_encode(&read(file, "clientSecretFile")?)))
+                builder.basic_auth(form::encode(id), Some(form::encode(&read(file, "clientSecretFile")?)))
             );
         }
         match &self.token_file {
@@ -60,29 +61,4 @@ impl Credentials {
 
 fn read(file: &Path, key: &str) -> Result<String, FetchError> {
     files::read_secret(file).map_err(|error| FetchError::Refused(format!("{key} cannot be used: {error}")))
-}
-
-/// `application/x-www-form-urlencoded` (WHATWG URL §5.2).
-fn form_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b' ' => encoded.push('+'),
-            b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                encoded.push(char::from(byte))
-            }
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn odd_characters_survive_http_basic() {
-        assert_eq!(form_encode("a:b c%é/+*"), "a%3Ab+c%25%C3%A9%2F%2B*");
-    }
 }
