@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::back_off::BackOff;
 use crate::discovery::{self, Discovered};
 use crate::fetch::{Document, FetchError, FetchRequest, FetchResult, max_age};
 use crate::jwk::{self, Jwk, JwkSet};
@@ -126,8 +127,7 @@ pub struct ProviderKeys {
 struct State {
     next_number: u32,
     jwks_uri: Option<(Url, UnixTime)>,
-    failures: u32,
-    retry_at: UnixTime,
+    back_off: BackOff,
     refreshing_since: Option<UnixTime>,
     bucket: Bucket,
     unknown_kids: Vec<(String, UnixTime)>,
@@ -139,8 +139,7 @@ impl ProviderKeys {
         let state = State {
             next_number: 0,
             jwks_uri: None,
-            failures: 0,
-            retry_at: UnixTime::EPOCH,
+            back_off: BackOff::default(),
             refreshing_since: None,
             bucket: Bucket { available: None, refilled_at: UnixTime::EPOCH },
             unknown_kids: Vec::new(),
@@ -179,7 +178,7 @@ impl ProviderKeys {
         now: UnixTime,
     ) -> Lookup {
         let mut state = self.state();
-        let backing_off = now < state.retry_at;
+        let backing_off = state.back_off.holds(now);
         let Some(set) = self.current(now) else {
             return if backing_off { Lookup::Unavailable } else { Lookup::Refresh(RefreshCause::Due) };
         };
@@ -203,7 +202,7 @@ impl ProviderKeys {
     /// Whether a refresh should begin in the background: nothing is there, or what is there comes of age.
     pub fn is_due(&self, now: UnixTime) -> bool {
         let state = self.state();
-        now >= state.retry_at
+        !state.back_off.holds(now)
             && !state.is_refreshing(now)
             && self.current(now).is_none_or(|set| now >= set.refresh_at)
     }
@@ -214,18 +213,17 @@ impl ProviderKeys {
             return false;
         }
         let state = self.state();
-        now >= state.retry_at && !state.is_refreshing(now)
+        !state.back_off.holds(now) && !state.is_refreshing(now)
     }
 
     /// When fetching may be tried again after a failure.
     pub fn retry_at(&self) -> UnixTime {
-        self.state().retry_at
+        self.state().back_off.retry_at()
     }
 
     /// Another worker's failure: this one does not try either before `retry_at`.
     pub fn back_off_until(&self, retry_at: UnixTime, now: UnixTime) {
-        let mut state = self.state();
-        state.retry_at = state.retry_at.max(retry_at.min(now.plus(MAX_BACK_OFF)));
+        self.state().back_off.extend(retry_at, now);
     }
 
     /// Begins a refresh: the first request goes out now. `None`: too many kids were unknown lately.
@@ -398,14 +396,12 @@ impl ProviderKeys {
             stale_until: requested_at.plus(provider.jwks.max_stale.max(fresh_for)),
         }));
         drop(guard);
-        if state.failures > 0 {
+        if state.back_off.succeed() {
             log::warn!("provider {}: JWKS fetched again", provider.name);
         }
         if jwks_uri.is_some() {
             state.jwks_uri = jwks_uri;
         }
-        state.failures = 0;
-        state.retry_at = UnixTime::EPOCH;
         state.refreshing_since = None;
     }
 
@@ -425,17 +421,12 @@ impl ProviderKeys {
     }
 }
 
-const MAX_BACK_OFF: Duration = Duration::from_secs(60);
-
 impl State {
     /// Counts a failure; true for the first since the last success.
     fn fail(&mut self, jitter: u64, now: UnixTime) -> bool {
-        let back_off = Duration::from_secs(1 << self.failures.min(6)).min(MAX_BACK_OFF);
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = now.plus(spread(back_off, jitter ^ u64::from(self.failures)));
         self.refreshing_since = None;
         self.jwks_uri = None;
-        self.failures == 1
+        self.back_off.fail(now, |wait, failures| spread(wait, jitter ^ u64::from(failures)))
     }
 
     fn is_refreshing(&self, now: UnixTime) -> bool {

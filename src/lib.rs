@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod authenticator;
+mod back_off;
 pub mod cache;
 pub mod challenge;
 pub mod claims;

@@ -7,11 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::back_off::BackOff;
 use crate::policy::IntrospectionLimits;
 use crate::time::UnixTime;
-
-/// The longest back-off.
-const MAX_BACK_OFF: Duration = Duration::from_secs(60);
 
 /// A question that was asked longer ago has been lost by its shell.
 const LOST_AFTER: Duration = Duration::from_secs(60);
@@ -41,8 +39,7 @@ struct State {
     /// When questions of the last second were asked; at most as many as may be. Any second is looked at, not the clock's, of which two could meet.
     begun: VecDeque<UnixTime>,
     last_begun: UnixTime,
-    failures: u32,
-    retry_at: UnixTime,
+    back_off: BackOff,
 }
 
 impl Limiter {
@@ -72,18 +69,14 @@ impl Limiter {
     pub fn succeed(&self) -> bool {
         let mut state = self.state();
         state.in_flight = state.in_flight.saturating_sub(1);
-        state.retry_at = UnixTime::EPOCH;
-        std::mem::take(&mut state.failures) > 0
+        state.back_off.succeed()
     }
 
     /// It did not. True for the first since the last success.
     pub fn fail(&self, now: UnixTime) -> bool {
         let mut state = self.state();
         state.in_flight = state.in_flight.saturating_sub(1);
-        let back_off = Duration::from_secs(1 << state.failures.min(6)).min(MAX_BACK_OFF);
-        state.failures = state.failures.saturating_add(1);
-        state.retry_at = now.plus(back_off);
-        state.failures == 1
+        state.back_off.fail(now, |wait, _| wait)
     }
 
     /// A question whose asker is gone.
@@ -107,7 +100,7 @@ impl State {
         if now.since(self.last_begun) > LOST_AFTER {
             self.in_flight = 0;
         }
-        now >= self.retry_at
+        !self.back_off.holds(now)
             && self.in_flight < share(limits.in_flight, standing)
             && u32::try_from(self.begun.len()).is_ok_and(|begun| begun < share(limits.per_second, standing))
     }
