@@ -52,7 +52,7 @@ impl Config {
     /// # Errors
     /// All errors of the document and of the overrides, in document order.
     pub fn parse(text: &str, directory: &Path, overrides: &Overrides) -> Result<Self, Vec<ConfigError>> {
-        let document = yaml::parse(text).map_err(|error| vec![error])?;
+        let document = yaml::parse(text)?;
         let mut reader = Reader::default();
         let config = read(&document, directory, overrides, &mut reader);
         match config {

@@ -151,7 +151,7 @@ fn load(text: &str, directory: &Path, overrides: &Overrides) -> Result<(Config, 
 
 /// The policy of the document in the mode that is asked for.
 fn load_policy(text: &str, overrides: &Overrides) -> Result<Policy, Vec<ConfigError>> {
-    let mut document = yaml::parse(text).map_err(|error| vec![error])?;
+    let mut document = yaml::parse(text)?;
     match overrides.wanted_mode() {
         // Enforced elsewhere: in the filter, under its own environment.
         Some(AuthMode::Anonymous) => return Ok(Policy::Anonymous),

@@ -1,26 +1,17 @@
-//! YAML text to a JSON value: the one place that knows the YAML parser.
+//! YAML text to a JSON value: the core's reading, so that what is checked beside a proxy and what is served here are one document.
 
+use registry_auth::config::yaml;
 use serde_json::Value;
 
 use super::ConfigError;
 
-/// Parses one YAML document. An empty document is `Null`; a key given twice is an error.
+/// Parses one YAML document, a mapping at the top. An empty text is one without keys.
 ///
 /// # Errors
-/// One error that says where the text stops being YAML.
-pub fn parse(text: &str) -> Result<Value, ConfigError> {
+/// One error that says where the text stops being such a document.
+pub fn parse(text: &str) -> Result<Value, Vec<ConfigError>> {
     if text.trim().is_empty() {
         return Ok(Value::Null);
     }
-    serde_saphyr::from_str(text).map_err(|error| ConfigError {
-        path: String::new(),
-        value: None,
-        expected: format!("a YAML document ({})", first_line(&error.without_snippet().to_string())),
-        nearest: None,
-    })
-}
-
-/// The rest shows an excerpt of the document, which may hold secrets.
-fn first_line(message: &str) -> &str {
-    message.lines().next().unwrap_or_default()
+    yaml::parse(text).map_err(|errors| errors.iter().cloned().collect())
 }
