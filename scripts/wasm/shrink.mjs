@@ -51,6 +51,8 @@ for (const name of found) {
 
 binaryen.setOptimizeLevel(2);
 binaryen.setShrinkLevel(2);
+// What one place calls is put there, unless it is large: proxies compile a function in more than proportion to its size, and at every start.
+binaryen.setOneCallerInlineMaxSize(1000);
 module.runPasses(['strip-debug', 'strip-producers']);
 module.optimize();
 if (!module.validate()) process.exit(1);
