@@ -32,9 +32,13 @@ impl Challenges {
             headers.push(("retry-after", RETRY_AFTER.into()));
         }
         // Put together, not formatted: refusals are to cost next to nothing.
-        let body =
-            [r#"{"error":""#, cause.code(), r#"","error_description":""#, cause.description(), r#""}"#]
-                .concat();
+        let body = joined(&[
+            r#"{"error":""#,
+            cause.code(),
+            r#"","error_description":""#,
+            cause.description(),
+            r#""}"#,
+        ]);
         LocalResponse {
             status: cause.status(),
             headers,
@@ -49,7 +53,7 @@ impl Challenges {
             None => [""; 5],
         };
         let scope_parameter = if scope.is_empty() { "" } else { ", scope=" };
-        [
+        joined(&[
             "Bearer realm=",
             &self.realm,
             error,
@@ -61,9 +65,17 @@ impl Challenges {
             &self.resource_metadata,
             scope_parameter,
             &scope,
-        ]
-        .concat()
+        ])
     }
+}
+
+/// As `concat` does, which copies each part through three functions of its own where the filter is built to be small.
+fn joined(parts: &[&str]) -> String {
+    let mut joined = String::with_capacity(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        joined.push_str(part);
+    }
+    joined
 }
 
 /// A quoted-string (RFC 9110 §5.6.4) of printable ASCII; other characters are left out.

@@ -120,11 +120,40 @@ pub(crate) fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<Uni
     Ok(Some(UnixTime::from_nanos((seconds * 1e9) as u64)))
 }
 
+/// Of several audiences in a line of the log.
+const AUDIENCES_SHOWN: usize = 4;
+
 /// The `aud` claim for the log.
 pub fn describe_audience(claims: &Object<'_>) -> String {
     match claims.get("aud") {
         None => "absent".to_owned(),
         Some(Value::String(only)) => quote(only),
+        Some(Value::Array(several)) if several.iter().all(Value::is_string) => {
+            let shown = several.iter().take(AUDIENCES_SHOWN).filter_map(Value::as_str).map(quote);
+            let more = if several.len() > AUDIENCES_SHOWN { ", …" } else { "" };
+            format!("[{}{more}]", shown.collect::<Vec<_>>().join(", "))
+        }
         Some(other) => quote(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::describe_audience;
+    use crate::json::{MAX_DEPTH, parse_object};
+
+    #[test]
+    fn audiences_are_told_as_they_stand_and_in_bounds() {
+        let told = |claims: &str| describe_audience(&parse_object(claims.as_bytes(), MAX_DEPTH).unwrap());
+        assert_eq!(told("{}"), "absent");
+        assert_eq!(told(r#"{"aud":"a"}"#), r#""a""#);
+        assert_eq!(told(r#"{"aud":["a","b\n\"c"]}"#), r#"["a", "b\n\"c"]"#);
+        assert_eq!(told(r#"{"aud":[]}"#), "[]");
+        assert_eq!(told(r#"{"aud":["1","2","3","4","5"]}"#), r#"["1", "2", "3", "4", …]"#);
+        assert_eq!(told(r#"{"aud":["a",1]}"#), r#""[\"a\",1]""#);
+        assert!(told(&format!(r#"{{"aud":["{}"]}}"#, "x".repeat(9000))).len() < 300);
     }
 }

@@ -202,6 +202,11 @@ impl fmt::Display for Rejection {
 /// A value from an untrusted token, for the log: quoted, escaped, and at most 200 characters.
 pub fn quote(value: &str) -> String {
     const LIMIT: usize = 200;
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    // Nearly always; and formatting looks each character up.
+    if value.len() <= LIMIT && value.bytes().all(is_plain) {
+        return ["\"", value, "\""].concat();
+    }
     match value.char_indices().nth(LIMIT) {
         Some((end, _)) => format!("{:?}… ({} bytes)", value.get(..end).unwrap_or_default(), value.len()),
         None => format!("{value:?}"),

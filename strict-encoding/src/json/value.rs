@@ -103,6 +103,12 @@ impl From<serde_json::Value> for Value<'_> {
     }
 }
 
+/// Most names differ at an end, which is seen without a call.
+fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    one.len() == other.len() && one.last() == other.last() && one.first() == other.first() && one == other
+}
+
 /// The members of an object, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Object<'a>(pub(super) Vec<(Cow<'a, str>, Value<'a>)>);
@@ -110,12 +116,12 @@ pub struct Object<'a>(pub(super) Vec<(Cow<'a, str>, Value<'a>)>);
 impl<'a> Object<'a> {
     /// The value of a member. Objects have few: they are looked through.
     pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value)
+        self.0.iter().find(|(found, _)| is_same(found, name)).map(|(_, value)| value)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Value<'a>> {
-        self.0.iter_mut().find(|(found, _)| found == name).map(|(_, value)| value)
+        self.0.iter_mut().find(|(found, _)| is_same(found, name)).map(|(_, value)| value)
     }
 
     /// Whether there is such a member, with whatever value.

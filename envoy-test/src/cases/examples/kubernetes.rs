@@ -52,7 +52,7 @@ pub fn kubernetes() -> Scenario {
             )
             .case("the token every pod has, for the API server", kubernetes.token().audience(json!([issuer])), wrong_audience())
             .logs(
-                r#"401 (provider kubernetes): token audience not accepted: aud "[\"https://kubernetes.default.svc.cluster.local\"]", expected "registry-server""#,
+                r#"401 (provider kubernetes): token audience not accepted: aud ["https://kubernetes.default.svc.cluster.local"], expected "registry-server""#,
             )
             .case("for another service", kubernetes.token().audience(json!(["other"])), wrong_audience())
             .case("a legacy token", kubernetes.legacy_token(), wrong_issuer())
