@@ -347,7 +347,7 @@ impl Authenticator {
             }
             Err(error) => return self.refuse(oauth, &context, error.into()),
         };
-        let digest = digest.unwrap_or_else(|| oauth.digester.digest(token.reveal().as_bytes()));
+        let digest = digest.unwrap_or_else(|| oauth.digester.digest(token.reveal()));
         let circumstances = Circumstances { arrived: now, now, origin: Origin::new(head.client) };
         let verdict = recognised.unwrap_or_else(|| self.judge(oauth, token, digest, &circumstances));
         match verdict {
@@ -368,7 +368,7 @@ impl Authenticator {
         match &self.mode {
             Mode::Oauth(oauth) => {
                 let token = BorrowedToken::from(&request.token);
-                let digest = oauth.digester.digest(token.reveal().as_bytes());
+                let digest = oauth.digester.digest(token.reveal());
                 let origin = Origin::known(request.client);
                 let circumstances = Circumstances { arrived: request.arrived, now, origin };
                 let verdict = self

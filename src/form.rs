@@ -1,13 +1,14 @@
 //! `application/x-www-form-urlencoded`: how parameters are sent to providers, and client credentials in HTTP Basic (RFC 6749 §2.3.1).
 
 /// Encodes a name or a value (WHATWG URL §5.2). The result is letters, digits and `*-._+%`: it means nothing to a header, a URL or a script.
-pub fn encode(text: &str) -> String {
+pub fn encode(text: impl AsRef<[u8]>) -> String {
+    let text = text.as_ref();
     let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
+    for byte in text {
+        match *byte {
             b' ' => encoded.push('+'),
             b'*' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                encoded.push(char::from(byte));
+                encoded.push(char::from(*byte));
             }
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }

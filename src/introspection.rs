@@ -28,7 +28,7 @@ pub enum Verdict<'a> {
 }
 
 /// Asks `provider` at `url` about a token.
-pub fn request(number: usize, url: &Url, token: &str) -> FetchRequest {
+pub fn request(number: usize, url: &Url, token: &[u8]) -> FetchRequest {
     let parameter = if is_tokeninfo(url) { "access_token" } else { "token" };
     let form = format!("{parameter}={}", form::encode(token));
     let (url, form) = if is_tokeninfo(url) {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::base64url;
+use crate::compact;
 use crate::json::{self, Object, Value};
 use crate::rejection::{Cause, Rejection, quote};
 use crate::signature::Algorithm;
@@ -29,8 +30,17 @@ pub struct UntrustedJwt<'a> {
     pub claims: Object<'a>,
     /// What the signature covers (RFC 7515 §5.2 step 8).
     pub signing_input: &'a [u8],
-    /// The decoded signature.
-    pub signature: Vec<u8>,
+    encoded_signature: &'a [u8],
+}
+
+impl UntrustedJwt<'_> {
+    /// Decodes the signature: most tokens that are refused are refused before.
+    ///
+    /// # Errors
+    /// It is not canonical base64url.
+    pub fn signature(&self) -> Result<Vec<u8>, Rejection> {
+        base64url::decode(self.encoded_signature).map_err(|error| malformed(format!("signature: {error}")))
+    }
 }
 
 /// What the parts of one token decode to: an [`UntrustedJwt`] borrows from it.
@@ -41,21 +51,15 @@ pub struct Decoded {
 }
 
 /// Tells a JWT from an opaque token, and parses it.
-pub fn classify<'a>(token: &'a str, decoded: &'a mut Decoded) -> Format<'a> {
-    let mut parts = token.split('.');
-    let (Some(header), Some(claims), Some(signature), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Format::Opaque;
-    };
-    match base64url::decode(header.as_bytes()) {
+pub fn classify<'a>(token: &'a [u8], decoded: &'a mut Decoded) -> Format<'a> {
+    let Some([header, claims, signature]) = compact::three_parts(token) else { return Format::Opaque };
+    match base64url::decode(header) {
         Ok(text) if text.first() == Some(&b'{') => {
             decoded.header = text;
             match json::parse_object(&decoded.header, json::MAX_DEPTH) {
                 Ok(header_object) if !header_object.contains_key("alg") => Format::Opaque,
                 Ok(header_object) => {
-                    let signing_input =
-                        token.as_bytes().get(..header.len() + 1 + claims.len()).unwrap_or_default();
+                    let signing_input = token.get(..header.len() + 1 + claims.len()).unwrap_or_default();
                     Format::Jwt(parse(&header_object, claims, signature, signing_input, &mut decoded.claims))
                 }
                 Err(error) => Format::Jwt(Err(malformed(format!("header: {error}")))),
@@ -69,9 +73,9 @@ pub fn classify<'a>(token: &'a str, decoded: &'a mut Decoded) -> Format<'a> {
 }
 
 /// A first part that is no base64url of ours, but begins as a JSON object does: some decoder may take it for a header.
-fn resembles_header(part: &str) -> bool {
+fn resembles_header(part: &[u8]) -> bool {
     let start = part.get(..part.len().min(8) / 4 * 4).unwrap_or_default();
-    base64url::decode_lenient(start.as_bytes()).is_ok_and(|decoded| {
+    base64url::decode_lenient(start).is_ok_and(|decoded| {
         let object = decoded.trim_ascii_start().strip_prefix(b"{");
         object.is_some_and(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b'"' | b'}')))
     })
@@ -79,18 +83,16 @@ fn resembles_header(part: &str) -> bool {
 
 fn parse<'a>(
     header: &Object<'a>,
-    claims: &str,
-    signature: &str,
+    claims: &[u8],
+    encoded_signature: &'a [u8],
     signing_input: &'a [u8],
     decoded: &'a mut Vec<u8>,
 ) -> Result<UntrustedJwt<'a>, Rejection> {
     let (algorithm, kid) = check_header(header)?;
-    *decoded = base64url::decode(claims.as_bytes()).map_err(|error| malformed(format!("claims: {error}")))?;
+    *decoded = base64url::decode(claims).map_err(|error| malformed(format!("claims: {error}")))?;
     let claims = json::parse_object(decoded, json::MAX_DEPTH)
         .map_err(|error| malformed(format!("claims: {error}")))?;
-    let signature =
-        base64url::decode(signature.as_bytes()).map_err(|error| malformed(format!("signature: {error}")))?;
-    Ok(UntrustedJwt { algorithm, kid, claims, signing_input, signature })
+    Ok(UntrustedJwt { algorithm, kid, claims, signing_input, encoded_signature })
 }
 
 /// The header's rules, before any key is looked up. `jku`, `x5u`, `jwk` and `x5c` are ignored: keys come from the provider only.
@@ -158,9 +160,9 @@ mod tests {
     }
 
     fn cause(token: &str) -> Option<Cause> {
-        match classify(token, &mut Decoded::default()) {
+        match classify(token.as_bytes(), &mut Decoded::default()) {
             Format::Jwt(Err(rejection)) => Some(rejection.cause),
-            Format::Jwt(Ok(_)) => None,
+            Format::Jwt(Ok(jwt)) => jwt.signature().err().map(|rejection| rejection.cause),
             Format::Opaque => panic!("{token} is opaque"),
         }
     }
@@ -169,10 +171,10 @@ mod tests {
     fn a_jwt_is_parsed() {
         let token = token(r#"{"alg":"ES256","typ":"at+JWT","kid":"k"}"#, r#"{"iss":"i"}"#);
         let mut decoded = Decoded::default();
-        let Format::Jwt(Ok(jwt)) = classify(&token, &mut decoded) else { panic!("a JWT") };
+        let Format::Jwt(Ok(jwt)) = classify(token.as_bytes(), &mut decoded) else { panic!("a JWT") };
         assert_eq!((jwt.algorithm, jwt.kid.as_deref()), (Algorithm::ES256, Some("k")));
         assert_eq!(jwt.signing_input, token.rsplit_once('.').unwrap().0.as_bytes());
-        assert_eq!(jwt.signature, b"signature");
+        assert_eq!(jwt.signature().unwrap(), b"signature");
     }
 
     #[test]
@@ -250,7 +252,7 @@ mod tests {
         let jwe = format!("{}.a.b.c.d", URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#));
         let without_alg = token(r#"{"typ":"JWT"}"#, "{}");
         for token in ["opaque", "ya29.a0Af_B-x.y", "a.b.c", "..", "", "aaa.bbb.ccc.ddd", &jwe, &without_alg] {
-            assert!(matches!(classify(token, &mut Decoded::default()), Format::Opaque), "{token}");
+            assert!(matches!(classify(token.as_bytes(), &mut Decoded::default()), Format::Opaque), "{token}");
         }
     }
 }

@@ -137,11 +137,11 @@ impl Authenticator {
         let validity = claims::validate(&jwt.claims, provider, now)?;
         let keys = oauth.keys.get(number).ok_or_else(|| Rejection::new(Cause::KeysUnavailable))?;
         let kid = || jwt.kid.as_deref().map_or_else(|| "absent".to_owned(), quote);
+        // Nobody waits for keys with what no key could verify.
+        let wait = |cause| jwt.signature().map(|_| Verified::Needs(Need::Keys { provider: number, cause }));
         let candidates = match keys.lookup(provider, jwt.kid.as_deref(), jwt.algorithm, arrived, now) {
             Lookup::Candidates(candidates) => candidates,
-            Lookup::Refresh(cause) => {
-                return Ok(Verified::Needs(Need::Keys { provider: number, cause }));
-            }
+            Lookup::Refresh(cause) => return wait(cause),
             Lookup::Unknown => {
                 return Err(Rejection::with(
                     Cause::UnknownKey,
@@ -149,13 +149,14 @@ impl Authenticator {
                 ));
             }
             Lookup::Unavailable => {
+                jwt.signature()?;
                 return Err(Rejection::with(Cause::KeysUnavailable, format!("kid {}", kid())));
             }
         };
         if !oauth.refreshes_in_background.load(Ordering::Relaxed)
             && keys.current(now).is_some_and(|set| keys.is_overdue(&set, now))
         {
-            return Ok(Verified::Needs(Need::Keys { provider: number, cause: RefreshCause::Due }));
+            return wait(RefreshCause::Due);
         }
         let verified = self.verified_by(oauth, number, &candidates, jwt, circumstances)?;
         let key = verified.ok_or_else(|| {
@@ -171,7 +172,8 @@ impl Authenticator {
         Ok(Verified::Token(VerifiedToken { provider, key, validity: claims.validity(), identity }))
     }
 
-    /// The key that verifies the signature, if one does; an error where not all could be tried, because the token may be good.
+    /// The key that verifies the signature, if one does; an error where there is none to verify, or where not all could be tried, because the token may be
+    /// good.
     fn verified_by(
         &self,
         oauth: &Oauth,
@@ -180,12 +182,13 @@ impl Authenticator {
         jwt: &UntrustedJwt<'_>,
         circumstances: &Circumstances<'_>,
     ) -> Result<Option<u32>, Rejection> {
+        let signature = jwt.signature()?;
         let (client, now) = (circumstances.origin.network(), circumstances.now);
         for TrustedKey { jwk, number } in candidates {
             let admitted = oauth.signatures.admit(client, jwk.key().cost(), now);
             admitted.map_err(|exceeded| Rejection::with(Cause::Busy, exceeded.to_string()))?;
             self.metrics.happened(provider, Event::Verification);
-            if jwk.key().verify(jwt.algorithm, jwt.signing_input, &jwt.signature).is_ok() {
+            if jwk.key().verify(jwt.algorithm, jwt.signing_input, &signature).is_ok() {
                 oauth.signatures.learn(client, true, now);
                 return Ok(Some(*number));
             }

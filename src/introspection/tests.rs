@@ -45,7 +45,7 @@ fn cause(answer: &Value) -> Option<Cause> {
 
 #[test]
 fn the_question_is_rfc_7662s() {
-    let request = request(3, &Url::parse(RFC_7662).unwrap(), "a+b/c=~");
+    let request = request(3, &Url::parse(RFC_7662).unwrap(), b"a+b/c=~");
     assert_eq!((request.provider, request.url.as_str(), request.accept), (3, RFC_7662, "application/json"));
     assert_eq!(request.form.as_deref(), Some("token=a%2Bb%2Fc%3D%7E&token_type_hint=access_token"));
     assert!(!format!("{request:?}").contains("a%2Bb"), "no token in logs");
@@ -53,7 +53,7 @@ fn the_question_is_rfc_7662s() {
 
 #[test]
 fn google_is_asked_by_get() {
-    let request = request(0, &Url::parse(GOOGLE).unwrap(), "ya29.a0/b");
+    let request = request(0, &Url::parse(GOOGLE).unwrap(), b"ya29.a0/b");
     assert_eq!(request.url.as_str(), "https://oauth2.googleapis.com/tokeninfo?access_token=ya29.a0%2Fb");
     assert_eq!(request.form, None);
     assert!(!format!("{request:?}").contains("ya29"), "no token in logs");

@@ -10,8 +10,11 @@ use crate::data;
 
 /// `None`: opaque.
 fn parse(token: &str) -> Option<Result<(), Cause>> {
-    match jwt::classify(token, &mut Decoded::default()) {
-        Format::Jwt(result) => Some(result.map(|_| ()).map_err(|rejection| rejection.cause)),
+    match jwt::classify(token.as_bytes(), &mut Decoded::default()) {
+        Format::Jwt(result) => {
+            let signature = result.and_then(|jwt| jwt.signature());
+            Some(signature.map(|_| ()).map_err(|rejection| rejection.cause))
+        }
         Format::Opaque => None,
     }
 }
