@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use crate::base64url;
-use crate::compact;
+use crate::bearer::BorrowedToken;
 use crate::json::{self, Object, Value};
 use crate::rejection::{Cause, Rejection, quote};
 use crate::signature::Algorithm;
@@ -51,15 +51,16 @@ pub struct Decoded {
 }
 
 /// Tells a JWT from an opaque token, and parses it.
-pub fn classify<'a>(token: &'a [u8], decoded: &'a mut Decoded) -> Format<'a> {
-    let Some([header, claims, signature]) = compact::three_parts(token) else { return Format::Opaque };
+pub fn classify<'a>(token: BorrowedToken<'a>, decoded: &'a mut Decoded) -> Format<'a> {
+    let Some([header, claims, signature]) = token.three_parts() else { return Format::Opaque };
     match base64url::decode(header) {
         Ok(text) if text.first() == Some(&b'{') => {
             decoded.header = text;
             match json::parse_object(&decoded.header, json::MAX_DEPTH) {
                 Ok(header_object) if !header_object.contains_key("alg") => Format::Opaque,
                 Ok(header_object) => {
-                    let signing_input = token.get(..header.len() + 1 + claims.len()).unwrap_or_default();
+                    let signing_input =
+                        token.reveal().get(..header.len() + 1 + claims.len()).unwrap_or_default();
                     Format::Jwt(parse(&header_object, claims, signature, signing_input, &mut decoded.claims))
                 }
                 Err(error) => Format::Jwt(Err(malformed(format!("header: {error}")))),
@@ -159,8 +160,12 @@ mod tests {
         )
     }
 
+    fn borrowed(token: &str) -> BorrowedToken<'_> {
+        BorrowedToken::new(token.as_bytes()).unwrap()
+    }
+
     fn cause(token: &str) -> Option<Cause> {
-        match classify(token.as_bytes(), &mut Decoded::default()) {
+        match classify(borrowed(token), &mut Decoded::default()) {
             Format::Jwt(Err(rejection)) => Some(rejection.cause),
             Format::Jwt(Ok(jwt)) => jwt.signature().err().map(|rejection| rejection.cause),
             Format::Opaque => panic!("{token} is opaque"),
@@ -171,7 +176,7 @@ mod tests {
     fn a_jwt_is_parsed() {
         let token = token(r#"{"alg":"ES256","typ":"at+JWT","kid":"k"}"#, r#"{"iss":"i"}"#);
         let mut decoded = Decoded::default();
-        let Format::Jwt(Ok(jwt)) = classify(token.as_bytes(), &mut decoded) else { panic!("a JWT") };
+        let Format::Jwt(Ok(jwt)) = classify(borrowed(&token), &mut decoded) else { panic!("a JWT") };
         assert_eq!((jwt.algorithm, jwt.kid.as_deref()), (Algorithm::ES256, Some("k")));
         assert_eq!(jwt.signing_input, token.rsplit_once('.').unwrap().0.as_bytes());
         assert_eq!(jwt.signature().unwrap(), b"signature");
@@ -235,14 +240,15 @@ mod tests {
         let (claims, signature) = (URL_SAFE_NO_PAD.encode("{}"), URL_SAFE_NO_PAD.encode("s"));
         let padded = URL_SAFE.encode(header);
         assert!(padded.ends_with('='));
-        assert_eq!(cause(&format!("{padded}.{claims}.{signature}")), Some(Cause::MalformedToken));
+        // Padding ends a bearer token (RFC 6750 §2.1): elsewhere there is none to begin with.
+        assert!(BorrowedToken::new(format!("{padded}.{claims}.{signature}").as_bytes()).is_none());
         let standard = STANDARD.encode(r#"{"alg":"RS256","kid":"??>>~~"}"#);
         assert!(standard.contains(['+', '/']));
         assert_eq!(cause(&format!("{standard}.{claims}.{signature}")), Some(Cause::MalformedToken));
         let trailing_bits = format!("{}B", URL_SAFE_NO_PAD.encode(header).strip_suffix('A').unwrap());
         assert_eq!(cause(&format!("{trailing_bits}.{claims}.{signature}")), Some(Cause::MalformedToken));
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256"}"#);
-        assert_eq!(cause(&format!("{header}.{claims}=.{signature}")), Some(Cause::MalformedToken));
+        assert!(BorrowedToken::new(format!("{header}.{claims}=.{signature}").as_bytes()).is_none());
         assert_eq!(cause(&format!("{header}.{claims}.{signature}=")), Some(Cause::MalformedToken));
         assert_eq!(cause(&format!("{header}.{claims}.a")), Some(Cause::MalformedToken));
     }
@@ -251,8 +257,8 @@ mod tests {
     fn everything_else_is_opaque() {
         let jwe = format!("{}.a.b.c.d", URL_SAFE_NO_PAD.encode(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#));
         let without_alg = token(r#"{"typ":"JWT"}"#, "{}");
-        for token in ["opaque", "ya29.a0Af_B-x.y", "a.b.c", "..", "", "aaa.bbb.ccc.ddd", &jwe, &without_alg] {
-            assert!(matches!(classify(token.as_bytes(), &mut Decoded::default()), Format::Opaque), "{token}");
+        for token in ["opaque", "ya29.a0Af_B-x.y", "a.b.c", "..", "aaa.bbb.ccc.ddd", &jwe, &without_alg] {
+            assert!(matches!(classify(borrowed(token), &mut Decoded::default()), Format::Opaque), "{token}");
         }
     }
 }

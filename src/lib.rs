@@ -36,7 +36,7 @@ pub mod upstream;
 pub mod url;
 
 pub use request_head::{bearer, digest, header_map, public_path, request};
-pub use strict_encoding::{base64url, compact, json};
+pub use strict_encoding::{base64url, json};
 
 #[cfg(target_os = "wasi")]
 mod filter;

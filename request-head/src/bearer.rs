@@ -10,41 +10,102 @@ pub const MAX_TOKEN_LENGTH: usize = 16 * 1024;
 
 /// A bearer token: at least one `b64token` character, at most [`MAX_TOKEN_LENGTH`]. Never shown by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct BearerToken(Box<[u8]>);
+pub struct BearerToken {
+    text: Box<[u8]>,
+    dots: Dots,
+}
 
 impl BearerToken {
     /// The token's characters, all of them ASCII, for verification and introspection only.
     pub fn reveal(&self) -> &[u8] {
-        &self.0
+        &self.text
     }
 }
 
 impl fmt::Debug for BearerToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BearerToken({} bytes)", self.0.len())
+        write!(f, "BearerToken({} bytes)", self.text.len())
     }
 }
 
 impl From<BorrowedToken<'_>> for BearerToken {
     fn from(token: BorrowedToken<'_>) -> Self {
-        Self(token.0.into())
+        Self { text: token.text.into(), dots: token.dots }
     }
 }
 
 /// A bearer token where it stands in the request: the path of recognised tokens copies nothing.
 #[derive(Clone, Copy)]
-pub struct BorrowedToken<'a>(&'a [u8]);
+pub struct BorrowedToken<'a> {
+    text: &'a [u8],
+    dots: Dots,
+}
 
 impl<'a> BorrowedToken<'a> {
+    /// RFC 6750 §2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`. `None`: it is none, or longer than [`MAX_TOKEN_LENGTH`].
+    pub fn new(text: &'a [u8]) -> Option<Self> {
+        if text.len() > MAX_TOKEN_LENGTH {
+            return None;
+        }
+        let last = text.iter().rposition(|byte| *byte != b'=')?;
+        let dots = Dots::of(text.get(..=last)?)?;
+        Some(Self { text, dots })
+    }
+
     /// The token's characters, all of them ASCII, for verification and introspection only.
-    pub fn reveal(self) -> &'a [u8] {
-        self.0
+    pub const fn reveal(self) -> &'a [u8] {
+        self.text
+    }
+
+    /// What stands between the dots, where there are exactly two of them, as in a JWS in compact serialization (RFC 7515 §7.1).
+    pub fn three_parts(self) -> Option<[&'a [u8]; 3]> {
+        let Dots { places: [first, second], number: 2 } = self.dots else { return None };
+        Some([self.text.get(..first)?, self.text.get(first + 1..second)?, self.text.get(second + 1..)?])
     }
 }
 
 impl<'a> From<&'a BearerToken> for BorrowedToken<'a> {
     fn from(token: &'a BearerToken) -> Self {
-        Self(&token.0)
+        Self { text: &token.text, dots: token.dots }
+    }
+}
+
+/// Where the dots of a token are: the first two of them, and how many there are.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Dots {
+    places: [usize; 2],
+    number: usize,
+}
+
+impl Dots {
+    /// Looks at every character once. `None`: not all of them are a token's.
+    #[inline(never)]
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut dots = Self::default();
+        let (chunks, rest) = bytes.as_chunks::<16>();
+        for (number, chunk) in chunks.iter().enumerate() {
+            dots.look(chunk, number * 16)?;
+        }
+        dots.look(rest, bytes.len() - rest.len())?;
+        Some(dots)
+    }
+
+    /// Looks all characters up, and only then is there something to decide.
+    fn look(&mut self, bytes: &[u8], start: usize) -> Option<()> {
+        let kind = |byte: &u8| KINDS.get(usize::from(*byte)).copied().unwrap_or(NO_TOKEN);
+        match bytes.iter().fold(0, |kinds, byte| kinds | kind(byte)) {
+            0 => {}
+            DOT => {
+                for (place, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b'.') {
+                    if let Some(slot) = self.places.get_mut(self.number) {
+                        *slot = start + place;
+                    }
+                    self.number += 1;
+                }
+            }
+            _ => return None,
+        }
+        Some(())
     }
 }
 
@@ -94,8 +155,8 @@ impl<'a> Authorization<'a> {
     /// Extracts the one token.
     pub fn extract(self) -> Result<Credentials<'a>, BearerError> {
         // A token has no comma: where there is one, nothing was joined to it.
-        if let Some(token) = self.presented().filter(|token| is_b64token(token)) {
-            return Ok(Credentials::Token(BorrowedToken(token)));
+        if let Some(token) = self.presented().and_then(BorrowedToken::new) {
+            return Ok(Credentials::Token(token));
         }
         let Some(value) = self.value else {
             return Ok(Credentials::None);
@@ -132,37 +193,29 @@ fn starts_with_bearer(part: &[u8]) -> bool {
         && part.get(6).is_none_or(|byte| is_whitespace(*byte))
 }
 
-/// RFC 6750 §2.1: `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
-fn is_b64token(token: &[u8]) -> bool {
-    let body = token.iter().rposition(|byte| *byte != b'=').and_then(|last| token.get(..=last));
-    body.is_some_and(all_b64token)
-}
+/// A kind of character: none of a token's body.
+const NO_TOKEN: u8 = 1;
+/// A kind of character.
+const DOT: u8 = 2;
 
-/// Many at a time are looked up, and only then is there something to decide.
-fn all_b64token(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<32>();
-    chunks.iter().all(|chunk| all_in_table(chunk)) && all_in_table(rest)
-}
-
-fn all_in_table(bytes: &[u8]) -> bool {
-    let allowed = |byte: &u8| B64TOKEN.get(usize::from(*byte)).copied().unwrap_or(false);
-    bytes.iter().fold(true, |all, byte| all & allowed(byte))
-}
-
-static B64TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
+/// The kind of every byte; 0: a token's, and nothing else about it.
+static KINDS: [u8; 256] = {
+    let mut kinds = [NO_TOKEN; 256];
     let mut byte = 0;
     while byte < 256 {
         #[allow(clippy::cast_possible_truncation, clippy::indexing_slicing)]
         // Evaluated at compile time, where both would fail the build.
         {
             let character = byte as u8;
-            table[byte] = character.is_ascii_alphanumeric()
-                || matches!(character, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+            kinds[byte] = match character {
+                b'.' => DOT,
+                b'-' | b'_' | b'~' | b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => 0,
+                _ => NO_TOKEN,
+            };
         }
         byte += 1;
     }
-    table
+    kinds
 };
 
 const fn is_whitespace(byte: u8) -> bool {
@@ -245,9 +298,39 @@ mod tests {
                     let mut bytes = vec![b'a'; length];
                     bytes[place] = byte;
                     let expected = byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-                    assert_eq!(all_b64token(&bytes), expected, "{byte:#x} of {length}");
-                    assert_eq!(all_in_table(&bytes), expected, "{byte:#x} of {length}");
+                    assert_eq!(Dots::of(&bytes).is_some(), expected, "{byte:#x} of {length}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn two_dots_make_three_parts() {
+        let parts = |token: &'static [u8]| BorrowedToken::new(token).unwrap().three_parts();
+        assert_eq!(parts(b"a.b.c"), Some([&b"a"[..], b"b", b"c"]));
+        assert_eq!(parts(b".."), Some([&b""[..], b"", b""]));
+        assert_eq!(parts(b"a..=="), Some([&b"a"[..], b"", b"=="]));
+        for token in [&b"a"[..], b".", b"a.b", b"...", b"a.b.c.d", b"abcdefghijklmnopqrstuvwxyz"] {
+            assert_eq!(parts(token), None);
+        }
+    }
+
+    #[test]
+    fn dots_are_found_wherever_they_are() {
+        for length in [2, 3, 31, 32, 33, 64, 70] {
+            for (one, other) in (0..length).flat_map(|one| (one + 1..length).map(move |other| (one, other))) {
+                let mut text = vec![b'-'; length];
+                text[one] = b'.';
+                text[other] = b'.';
+                let expected = [&text[..one], &text[one + 1..other], &text[other + 1..]];
+                let token = BorrowedToken::new(&text).unwrap();
+                assert_eq!(token.three_parts(), Some(expected), "{one} {other} {length}");
+                let kept = BearerToken::from(token);
+                assert_eq!(
+                    BorrowedToken::from(&kept).three_parts(),
+                    Some(expected),
+                    "{one} {other} {length}"
+                );
             }
         }
     }

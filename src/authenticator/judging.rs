@@ -48,7 +48,7 @@ impl Authenticator {
         circumstances: &Circumstances<'_>,
     ) -> Verdict {
         let mut decoded = Decoded::default();
-        match jwt::classify(token.reveal(), &mut decoded) {
+        match jwt::classify(token, &mut decoded) {
             Format::Jwt(Ok(jwt)) => self.verify(oauth, jwt, digest, circumstances),
             Format::Jwt(Err(rejection)) => Verdict::Refused(rejection),
             Format::Opaque => self.introspect(oauth, digest, circumstances.now),

@@ -50,8 +50,9 @@ pub(super) struct Worker {
     policy: FilterPolicy,
     store: Option<SharedKeyStore>,
     publisher: Publisher,
-    flights: RefCell<BTreeMap<u32, Flight>>,
-    waiting: RefCell<BTreeMap<u32, Waiting>>,
+    /// Boxed as those that wait are, so that one map's code serves both: proxies compile it at every start.
+    flights: RefCell<BTreeMap<u32, Box<Flight>>>,
+    waiting: RefCell<BTreeMap<u32, Box<Waiting>>>,
     /// Leases of refreshes whose owners left; ended by the next tick, because this is learnt where no host call is wanted.
     abandoned: RefCell<Vec<usize>>,
     /// When each provider's upstream was first found not to be ready.
@@ -186,7 +187,8 @@ impl Worker {
 
     /// A callout of `context` ended. False: it was none of ours.
     pub(super) fn on_response(&self, token: u32, headers: usize, body_size: usize) -> bool {
-        let Some(Flight { owner, errand }) = self.flights.borrow_mut().remove(&token) else { return false };
+        let Some(flight) = self.flights.borrow_mut().remove(&token) else { return false };
+        let Flight { owner, errand } = *flight;
         let result = callout::response(errand.request(), headers, body_size);
         let awaited = errand.awaited();
         let is_over = match errand {
@@ -320,7 +322,7 @@ impl Worker {
         if errand.is_some_and(|errand| self.send(context, errand)) {
             return None;
         }
-        let Waiting { pending, .. } = self.waiting.borrow_mut().remove(&context)?;
+        let Waiting { pending, .. } = *self.waiting.borrow_mut().remove(&context)?;
         Some(self.authenticator.resume(pending, host::now()))
     }
 
@@ -344,7 +346,7 @@ impl Worker {
     fn send(&self, owner: u32, errand: Errand) -> bool {
         match self.dispatch(errand.request()) {
             Ok(token) => {
-                self.flights.borrow_mut().insert(token, Flight { owner, errand });
+                self.flights.borrow_mut().insert(token, Box::new(Flight { owner, errand }));
                 true
             }
             Err(error) => {
@@ -417,7 +419,8 @@ impl Worker {
     }
 
     fn wake_one(&self, context: u32, current: u32) {
-        let Some(Waiting { pending, phase, .. }) = self.waiting.borrow_mut().remove(&context) else { return };
+        let Some(waiting) = self.waiting.borrow_mut().remove(&context) else { return };
+        let Waiting { pending, phase, .. } = *waiting;
         if context == current {
             self.drive(context, &phase, self.authenticator.resume(pending, host::now()));
             return go_on(&phase);
@@ -443,7 +446,7 @@ impl Worker {
         for (context, awaited, is_late) in waiting {
             if is_late && !self.owns_flight(context) {
                 let waiting = self.waiting.borrow_mut().remove(&context);
-                if let Some(Waiting { pending, phase, .. }) = waiting
+                if let Some(Waiting { pending, phase, .. }) = waiting.map(|waiting| *waiting)
                     && let Step::Decide(decision) = self.authenticator.give_up(pending)
                 {
                     self.act_on_other(context, root, decision, &phase);
@@ -488,7 +491,7 @@ impl Worker {
             let errand = Errand::Refresh(refresh);
             match self.dispatch(errand.request()) {
                 Ok(token) => {
-                    self.flights.borrow_mut().insert(token, Flight { owner: root, errand });
+                    self.flights.borrow_mut().insert(token, Box::new(Flight { owner: root, errand }));
                 }
                 Err(DispatchError::Refused(error)) => self.fail(errand, error),
                 Err(DispatchError::NotReady(error)) if self.is_still_starting(provider, now) => {
@@ -540,7 +543,8 @@ impl Worker {
 
     fn wait(&self, context: u32, phase: &Rc<Cell<Phase>>, pending: Pending, now: UnixTime) {
         let until = now.plus(self.policy.callout_timeout);
-        self.waiting.borrow_mut().insert(context, Waiting { pending, phase: Rc::clone(phase), until });
+        let waiting = Waiting { pending, phase: Rc::clone(phase), until };
+        self.waiting.borrow_mut().insert(context, Box::new(waiting));
     }
 
     fn is_flying(&self, awaited: Awaited) -> bool {

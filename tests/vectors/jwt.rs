@@ -1,6 +1,7 @@
 //! Tokens as wholes: what our JWT parser makes of the vectors. Whatever another library accepts beyond asymmetric signatures in compact
 //! serialization is refused here.
 
+use registry_auth::bearer::BorrowedToken;
 use registry_auth::jwt::{self, Decoded, Format};
 use registry_auth::rejection::Cause;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -10,7 +11,9 @@ use crate::data;
 
 /// `None`: opaque.
 fn parse(token: &str) -> Option<Result<(), Cause>> {
-    match jwt::classify(token.as_bytes(), &mut Decoded::default()) {
+    // Whatever else a text is: as a bearer token it comes to nobody's eyes.
+    let token = BorrowedToken::new(token.as_bytes())?;
+    match jwt::classify(token, &mut Decoded::default()) {
         Format::Jwt(result) => {
             let signature = result.and_then(|jwt| jwt.signature());
             Some(signature.map(|_| ()).map_err(|rejection| rejection.cause))
