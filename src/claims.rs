@@ -1,5 +1,7 @@
 //! Claims: what a provider's tokens must say (RFC 7519 §4.1, RFC 9068 §4; SPEC J-5), and the proof that they said it.
 
+use std::fmt::{self, Display as _};
+
 use crate::json::{Object, Value};
 use crate::policy::Provider;
 use crate::rejection::{Cause, Rejection, quote};
@@ -124,17 +126,19 @@ pub(crate) fn numeric_date(claims: &Object<'_>, name: &str) -> Result<Option<Uni
 const AUDIENCES_SHOWN: usize = 4;
 
 /// The `aud` claim for the log.
-pub fn describe_audience(claims: &Object<'_>) -> String {
-    match claims.get("aud") {
-        None => "absent".to_owned(),
-        Some(Value::String(only)) => quote(only),
+pub fn describe_audience(claims: &Object<'_>) -> impl fmt::Display {
+    fmt::from_fn(move |f| match claims.get("aud") {
+        None => f.write_str("absent"),
+        Some(Value::String(only)) => quote(only).fmt(f),
         Some(Value::Array(several)) if several.iter().all(Value::is_string) => {
-            let shown = several.iter().take(AUDIENCES_SHOWN).filter_map(Value::as_str).map(quote);
-            let more = if several.len() > AUDIENCES_SHOWN { ", …" } else { "" };
-            format!("[{}{more}]", shown.collect::<Vec<_>>().join(", "))
+            f.write_str("[")?;
+            for (place, one) in several.iter().take(AUDIENCES_SHOWN).filter_map(Value::as_str).enumerate() {
+                write!(f, "{}{}", if place > 0 { ", " } else { "" }, quote(one))?;
+            }
+            f.write_str(if several.len() > AUDIENCES_SHOWN { ", …]" } else { "]" })
         }
-        Some(other) => quote(&other.to_string()),
-    }
+        Some(other) => quote(&other.to_string()).fmt(f),
+    })
 }
 
 #[cfg(test)]
@@ -147,7 +151,9 @@ mod tests {
 
     #[test]
     fn audiences_are_told_as_they_stand_and_in_bounds() {
-        let told = |claims: &str| describe_audience(&parse_object(claims.as_bytes(), MAX_DEPTH).unwrap());
+        let told = |claims: &str| {
+            describe_audience(&parse_object(claims.as_bytes(), MAX_DEPTH).unwrap()).to_string()
+        };
         assert_eq!(told("{}"), "absent");
         assert_eq!(told(r#"{"aud":"a"}"#), r#""a""#);
         assert_eq!(told(r#"{"aud":["a","b\n\"c"]}"#), r#"["a", "b\n\"c"]"#);

@@ -200,16 +200,31 @@ impl fmt::Display for Rejection {
 }
 
 /// A value from an untrusted token, for the log: quoted, escaped, and at most 200 characters.
-pub fn quote(value: &str) -> String {
-    const LIMIT: usize = 200;
-    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    // Nearly always; and formatting looks each character up.
-    if value.len() <= LIMIT && value.bytes().all(is_plain) {
-        return ["\"", value, "\""].concat();
-    }
-    match value.char_indices().nth(LIMIT) {
-        Some((end, _)) => format!("{:?}… ({} bytes)", value.get(..end).unwrap_or_default(), value.len()),
-        None => format!("{value:?}"),
+pub const fn quote(value: &str) -> Quoted<'_> {
+    Quoted(value)
+}
+
+/// What [`quote`] shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const LIMIT: usize = 200;
+        let value = self.0;
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        // Nearly always; and formatting looks each character up.
+        if value.len() <= LIMIT && value.bytes().all(is_plain) {
+            f.write_str("\"")?;
+            f.write_str(value)?;
+            return f.write_str("\"");
+        }
+        match value.char_indices().nth(LIMIT) {
+            Some((end, _)) => {
+                write!(f, "{:?}… ({} bytes)", value.get(..end).unwrap_or_default(), value.len())
+            }
+            None => write!(f, "{value:?}"),
+        }
     }
 }
 
@@ -241,7 +256,10 @@ mod tests {
 
     #[test]
     fn untrusted_values_cannot_break_a_log_line() {
-        assert_eq!(quote("a\n\"b"), r#""a\n\"b""#);
-        assert!(quote(&"é".repeat(5000)).len() < 500);
+        assert_eq!(quote("a b").to_string(), r#""a b""#);
+        assert_eq!(quote("a\n\"b").to_string(), r#""a\n\"b""#);
+        assert_eq!(quote("\\").to_string(), r#""\\""#);
+        assert!(quote(&"é".repeat(5000)).to_string().len() < 500);
+        assert!(quote(&"e".repeat(201)).to_string().ends_with("… (201 bytes)"));
     }
 }

@@ -1,5 +1,6 @@
 //! What a token is worth: recognised, verified with a provider's keys, introspected, or refused.
 
+use std::fmt::{self, Display as _, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -136,7 +137,10 @@ impl Authenticator {
         }
         let validity = claims::validate(&jwt.claims, provider, now)?;
         let keys = oauth.keys.get(number).ok_or_else(|| Rejection::new(Cause::KeysUnavailable))?;
-        let kid = || jwt.kid.as_deref().map_or_else(|| "absent".to_owned(), quote);
+        let kid = fmt::from_fn(|f| match jwt.kid.as_deref() {
+            Some(kid) => quote(kid).fmt(f),
+            None => f.write_str("absent"),
+        });
         // Nobody waits for keys with what no key could verify.
         let wait = |cause| jwt.signature().map(|_| Verified::Needs(Need::Keys { provider: number, cause }));
         let candidates = match keys.lookup(provider, jwt.kid.as_deref(), jwt.algorithm, arrived, now) {
@@ -145,12 +149,12 @@ impl Authenticator {
             Lookup::Unknown => {
                 return Err(Rejection::with(
                     Cause::UnknownKey,
-                    format!("kid {}, alg {}", kid(), jwt.algorithm.as_str()),
+                    format!("kid {}, alg {}", kid, jwt.algorithm.as_str()),
                 ));
             }
             Lookup::Unavailable => {
                 jwt.signature()?;
-                return Err(Rejection::with(Cause::KeysUnavailable, format!("kid {}", kid())));
+                return Err(Rejection::with(Cause::KeysUnavailable, format!("kid {kid}")));
             }
         };
         if !oauth.refreshes_in_background.load(Ordering::Relaxed)
@@ -162,7 +166,7 @@ impl Authenticator {
         let key = verified.ok_or_else(|| {
             Rejection::with(
                 Cause::Signature,
-                format!("kid {}, alg {}, {} keys tried", kid(), jwt.algorithm.as_str(), candidates.len()),
+                format!("kid {}, alg {}, {} keys tried", kid, jwt.algorithm.as_str(), candidates.len()),
             )
         })?;
         // From here on the claims are the provider's.
@@ -242,9 +246,10 @@ impl Oauth {
         let Some(issuer) = issuer else {
             return Rejection::with(Cause::Issuer, "iss is absent or not a string".to_owned());
         };
-        let expected: Vec<String> =
-            self.policy.providers.iter().map(|provider| quote(&provider.issuer)).collect();
-        let mut detail = format!("iss {}, expected {}", quote(issuer), expected.join(" or "));
+        let mut detail = format!("iss {}, expected ", quote(issuer));
+        for (number, provider) in self.policy.providers.iter().enumerate() {
+            let _ = write!(detail, "{}{}", if number > 0 { " or " } else { "" }, quote(&provider.issuer));
+        }
         if self
             .policy
             .providers
