@@ -18,6 +18,8 @@ pub enum Filter {
     NoOp,
     /// Envoy's own.
     JwtAuthn(JwtCache),
+    /// Envoy's own, with four claims in headers for the upstream, as ours has the identity.
+    JwtAuthnTelling(JwtCache),
     /// Ours, with its default cache, or one of the given size.
     Ours {
         /// `tokenCache.size`, instead of the default of 10,000.
@@ -85,6 +87,8 @@ pub const JWT_AUTHN_OFF: &str = "jwt_authn, no cache";
 /// See [`NO_FILTER`].
 pub const JWT_AUTHN_LARGE: &str = "jwt_authn, large cache";
 /// See [`NO_FILTER`].
+pub const JWT_AUTHN_TELLING: &str = "jwt_authn, large cache, claims in headers";
+/// See [`NO_FILTER`].
 pub const JWT_AUTHN_DEFAULT_LIVE: &str = "jwt_authn, default cache, 2,000 live tokens";
 /// See [`NO_FILTER`].
 pub const JWT_AUTHN_LARGE_LIVE: &str = "jwt_authn, large cache, 2,000 live tokens";
@@ -101,11 +105,12 @@ pub const OTHER_REPEATED: &str = "the other build, one token";
 pub const OTHER: Arm = arm(OTHER_REPEATED, Filter::Other, Tokens::Repeated);
 
 /// Whole requests, through Envoy to an upstream.
-pub const ARMS: [Arm; 8] = [
+pub const ARMS: [Arm; 9] = [
     arm(NO_FILTER, Filter::None, Tokens::Repeated),
     arm(NO_OP, Filter::NoOp, Tokens::Repeated),
     arm(JWT_AUTHN_OFF, Filter::JwtAuthn(JwtCache::Off), Tokens::Repeated),
     arm(JWT_AUTHN_LARGE, Filter::JwtAuthn(LARGE_CACHE), Tokens::Repeated),
+    arm(JWT_AUTHN_TELLING, Filter::JwtAuthnTelling(LARGE_CACHE), Tokens::Repeated),
     arm(JWT_AUTHN_LARGE_LIVE, Filter::JwtAuthn(LARGE_CACHE), Tokens::Live),
     arm(JWT_AUTHN_DEFAULT_LIVE, Filter::JwtAuthn(JwtCache::Default), Tokens::Live),
     arm(OURS_REPEATED, OURS, Tokens::Repeated),
@@ -117,11 +122,12 @@ pub const PACED: [&str; 7] =
     [NO_FILTER, NO_OP, JWT_AUTHN_OFF, JWT_AUTHN_LARGE, JWT_AUTHN_LARGE_LIVE, OURS_REPEATED, OURS_LIVE];
 
 /// Filters alone, several copies in one chain.
-pub const CHAINED: [Arm; 5] = [
+pub const CHAINED: [Arm; 6] = [
     arm(NO_FILTER, Filter::None, Tokens::Repeated),
     arm(NO_OP, Filter::NoOp, Tokens::Repeated),
     arm(JWT_AUTHN_OFF, Filter::JwtAuthn(JwtCache::Off), Tokens::Repeated),
     arm(JWT_AUTHN_LARGE, Filter::JwtAuthn(LARGE_CACHE), Tokens::Repeated),
+    arm(JWT_AUTHN_TELLING, Filter::JwtAuthnTelling(LARGE_CACHE), Tokens::Repeated),
     arm(OURS_REPEATED, OURS, Tokens::Repeated),
 ];
 

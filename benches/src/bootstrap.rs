@@ -22,6 +22,9 @@ const KEYS_CLUSTER: &str = "keycloak-keys";
 /// What filters set on a request. In a chain, the next copy must not find what the previous one wrote: it would take it for a client's forgery.
 const IDENTITY_HEADERS: [&str; 4] = ["x-auth-provider", "x-auth-subject", "x-auth-user", "x-auth-scopes"];
 
+/// What of a token `jwt_authn` writes into [`IDENTITY_HEADERS`], where it does.
+const IDENTITY_CLAIMS: [&str; 4] = ["iss", "sub", "preferred_username", "scope"];
+
 /// More signatures a second than are asked for: none of them is to be refused for its number.
 const SIGNATURES_PER_SECOND: u32 = 1_000_000;
 
@@ -78,7 +81,10 @@ pub fn render(
         Filter::None => None,
         Filter::Ours { .. } | Filter::Other => Some(ours),
         Filter::NoOp => Some(noop(ours, &built.noop)),
-        Filter::JwtAuthn(cache) => Some(jwt_authn(provider, cache.config(), chained)),
+        Filter::JwtAuthn(cache) => Some(jwt_authn(provider, cache.config(), &[], chained)),
+        Filter::JwtAuthnTelling(cache) => {
+            Some(jwt_authn(provider, cache.config(), &IDENTITY_CLAIMS, chained))
+        }
     };
     for _ in 0..copies {
         filters.extend(chosen.clone());
@@ -207,12 +213,15 @@ fn noop(mut ours: Value, module: &Path) -> Value {
     ours
 }
 
-/// Issuer, audience, expiry and signature checked, the token removed: no header set.
-fn jwt_authn(provider: &Provider, cache: Option<Value>, chained: bool) -> Value {
+/// Issuer, audience, expiry and signature checked, the token removed, and these claims told.
+fn jwt_authn(provider: &Provider, cache: Option<Value>, claims: &[&str], chained: bool) -> Value {
+    let told = |(header, claim): (&&str, &&str)| json!({ "header_name": header, "claim_name": claim });
+    let told: Vec<Value> = IDENTITY_HEADERS.iter().zip(claims).map(told).collect();
     let mut settings = json!({
         "issuer": provider.issuer(REALM),
         "audiences": [AUDIENCE],
         "forward": chained,
+        "claim_to_headers": told,
         "remote_jwks": {
             "http_uri": { "uri": provider.jwks_url(REALM), "cluster": KEYS_CLUSTER, "timeout": "5s" },
             "cache_duration": "300s",

@@ -43,8 +43,8 @@ impl Goal {
 }
 
 const DIGEST: &str = "a keyed digest of the whole token is the greater part; to digest less would be to trust what was not looked at";
-const HOST_CALLS: &str =
-    "a no-op filter alone takes nearly what is allowed, and four identity headers are four host calls";
+const HOST_CALLS: &str = "a no-op filter alone takes nearly what is allowed, and four identity headers are four host calls; above is the comparison with a `jwt_authn` that tells \
+     as much";
 const OPAQUE: &str = "of a token that is no JWT: it may be one that a provider knows, so that it is digested and read to its end";
 const CODE: &str = "every proxy compiles the whole module: this one has five kinds of signatures";
 

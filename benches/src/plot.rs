@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::arm::{JWT_AUTHN_LARGE, JWT_AUTHN_OFF, NO_OP, OURS_REPEATED, VERIFYING};
+use crate::arm::{JWT_AUTHN_LARGE, JWT_AUTHN_OFF, JWT_AUTHN_TELLING, NO_OP, OURS_REPEATED, VERIFYING};
 use crate::rounds::Samples;
 use crate::side_by_side::Findings;
 use crate::statistics::median;
@@ -28,10 +28,10 @@ pub struct Bar {
 }
 
 /// In pixels.
-const WIDTH: f64 = 760.0;
+const WIDTH: f64 = 820.0;
 const MARGIN: f64 = 20.0;
 /// From the left edge to the bars.
-const LABELS: f64 = 220.0;
+const LABELS: f64 = 280.0;
 /// The longest bar.
 const LONGEST: f64 = 440.0;
 const TITLE: f64 = 34.0;
@@ -50,7 +50,13 @@ pub fn svg(findings: &Findings) -> String {
 }
 
 fn groups(findings: &Findings) -> Vec<Group> {
-    let arms = [(NO_OP, false), (JWT_AUTHN_LARGE, false), (OURS_REPEATED, true), (JWT_AUTHN_OFF, false)];
+    let arms = [
+        (NO_OP, false),
+        (JWT_AUTHN_LARGE, false),
+        (JWT_AUTHN_TELLING, false),
+        (OURS_REPEATED, true),
+        (JWT_AUTHN_OFF, false),
+    ];
     let again =
         Group { title: "The same token again".to_owned(), bars: bars(&findings.added.samples, &arms) };
     let pairs: Vec<_> = VERIFYING

@@ -238,7 +238,9 @@ impl Looked {
         let expected = match contender.arm.filter {
             // Another build may count otherwise.
             Filter::None | Filter::NoOp | Filter::Other => return Ok(()),
-            Filter::JwtAuthn(_) | Filter::Ours { .. } => requests * contender.copies,
+            Filter::JwtAuthn(_) | Filter::JwtAuthnTelling(_) | Filter::Ours { .. } => {
+                requests * contender.copies
+            }
         };
         let all = self.recognised + self.verified;
         let verifies_all = matches!(contender.arm.tokens, Tokens::InTurn(_));

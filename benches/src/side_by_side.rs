@@ -7,7 +7,8 @@ use envoy_test::project;
 
 use crate::arm::{
     ARMS, Arm, CHAINED, JWT_AUTHN_DEFAULT_LIVE, JWT_AUTHN_LARGE, JWT_AUTHN_LARGE_LIVE, JWT_AUTHN_OFF,
-    NO_FILTER, NOT_VERIFYING, OTHER, OTHER_REPEATED, OURS_LIVE, OURS_REPEATED, PACED, VERIFYING,
+    JWT_AUTHN_TELLING, NO_FILTER, NOT_VERIFYING, OTHER, OTHER_REPEATED, OURS_LIVE, OURS_REPEATED, PACED,
+    VERIFYING,
 };
 use crate::bootstrap::{Built, Destination};
 use crate::error::{BenchError, Doing};
@@ -125,9 +126,10 @@ pub struct Comparison {
 }
 
 /// What whole requests are asked.
-const QUESTIONS: [(&str, &str); 6] = [
+const QUESTIONS: [(&str, &str); 7] = [
     (OURS_REPEATED, NO_FILTER),
     (OURS_REPEATED, JWT_AUTHN_LARGE),
+    (OURS_REPEATED, JWT_AUTHN_TELLING),
     (OURS_REPEATED, JWT_AUTHN_OFF),
     (OURS_LIVE, JWT_AUTHN_LARGE_LIVE),
     (OURS_LIVE, JWT_AUTHN_DEFAULT_LIVE),
@@ -135,8 +137,12 @@ const QUESTIONS: [(&str, &str); 6] = [
 ];
 
 /// What filters alone are asked.
-const ADDED_QUESTIONS: [(&str, &str); 3] =
-    [(OURS_REPEATED, JWT_AUTHN_LARGE), (OURS_REPEATED, JWT_AUTHN_OFF), (OURS_REPEATED, OTHER_REPEATED)];
+const ADDED_QUESTIONS: [(&str, &str); 4] = [
+    (OURS_REPEATED, JWT_AUTHN_LARGE),
+    (OURS_REPEATED, JWT_AUTHN_TELLING),
+    (OURS_REPEATED, JWT_AUTHN_OFF),
+    (OURS_REPEATED, OTHER_REPEATED),
+];
 
 /// Measures everything, or one section.
 ///

@@ -11,8 +11,8 @@ pub(super) fn method(findings: &Findings) -> String {
         "## How it is measured\n\n\
          - All Envoys run from the beginning, with one worker on one core. They have the bootstrap that `filter-config render envoy` makes and differ in one filter of its \
          chain. Load and upstream (another Envoy, which answers by itself) are on another core.\n\
-         - `jwt_authn` checks signature, issuer, audience and expiry, and removes the token. This filter does more: it also sets identity headers, removes forged ones, \
-         and decides on paths and scopes.\n\
+         - `jwt_authn` checks signature, issuer, audience and expiry, and removes the token; *claims in headers*: it also writes four claims \
+         into the headers that this filter sets. This filter does more in any case: it removes forged identity headers, and decides on paths and scopes.\n\
          - One of many copies costs less than a first and only filter; what that costs is *over no filter* in the table of whole requests. Where every token is \
          verified there is one copy: a signature is no small effect.\n\
          - CPU is `/proc/PID/task/*/schedstat` of all of Envoy's threads, in nanoseconds. Requests are Envoy's own count, and the run fails unless every answer is 2xx and every copy of a filter has counted every token.\n\
