@@ -23,6 +23,8 @@ pub mod yaml;
 use serde_json::{Map, Value};
 
 pub use error::{ConfigError, ConfigErrors, Warning, WarningKind};
+pub use nearest::nearest;
+pub use reader::shown;
 
 use crate::policy::{FilterPolicy, Policy};
 use reader::{Context, Node};

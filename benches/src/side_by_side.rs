@@ -22,7 +22,7 @@ use crate::throughput::{self, Throughput};
 use crate::versions::Versions;
 
 /// Copies of the filter in one chain where its cost alone is looked for.
-pub const COPIES: usize = 8;
+pub const COPIES: usize = 24;
 
 /// What can be measured without the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -256,7 +256,8 @@ fn elsewhere(key: &str) -> Option<String> {
 /// The longest part of a value that is shown, in characters.
 const SHOWN: usize = 120;
 
-fn shown(value: &Value) -> String {
+/// A value as it may stand in an error: shortened, printable, and without what in a URL may be secret.
+pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(boolean) => boolean.to_string(),

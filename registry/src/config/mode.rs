@@ -69,7 +69,7 @@ pub(super) fn from_document(auth: &Value, reader: &mut Reader) -> Option<AuthMod
         Value::Null => return Some(AuthMode::Oauth),
         Value::Object(map) => map,
         other => {
-            reader.error("auth", Some(other), "an object");
+            reader.error("auth", Some(other), "a mapping");
             return None;
         }
     };

@@ -1,11 +1,9 @@
 //! Reading a JSON value key by key, so that every error is collected with its path.
 
+use registry_auth::config::{nearest, shown};
 use serde_json::{Map, Value};
 
 use super::ConfigError;
-
-/// Longest excerpt of a value in an error, in characters.
-const SHOWN: usize = 100;
 
 /// Collects errors; what could not be read is `None`.
 #[derive(Debug, Default)]
@@ -36,7 +34,7 @@ impl Reader {
             Value::Object(map) => map,
             Value::Null => return Some(&EMPTY),
             other => {
-                self.error(path, Some(other), format!("an object with {}", listed(keys)));
+                self.error(path, Some(other), format!("a mapping with {}", listed(keys)));
                 return None;
             }
         };
@@ -46,7 +44,7 @@ impl Reader {
                 // What stands under a mistyped key may be a secret.
                 value: None,
                 expected: format!("one of {}", listed(keys)),
-                nearest: nearest(key, keys.iter().copied()),
+                nearest: nearest(key, keys).map(str::to_owned),
             });
         }
         Some(map)
@@ -114,34 +112,8 @@ pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// The candidate with the fewest edits, if a reader would see the likeness.
-pub(super) fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<String> {
-    let folded = word.to_lowercase();
-    candidates
-        .map(|candidate| {
-            let edits = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
-            (edits, candidate)
-        })
-        .min()
-        .filter(|(edits, candidate)| *edits * 2 <= candidate.chars().count().max(2))
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
 /// Names in backquotes, separated by commas.
 pub(super) fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
-}
-
-/// A value as it may stand in an error.
-fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::Object(_) => return "an object".to_owned(),
-        Value::Array(_) => return "a list".to_owned(),
-        scalar => scalar.to_string(),
-    };
-    if text.chars().count() <= SHOWN {
-        return text;
-    }
-    text.chars().take(SHOWN).chain(['…']).collect()
 }

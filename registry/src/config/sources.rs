@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use registry_auth::config::nearest;
 use serde_json::{Map, Value};
 
-use super::reader::{Reader, join, listed, nearest};
+use super::reader::{Reader, join, listed};
 use crate::catalog::{Filter, Globs};
 
 /// One entry of `sources`.
@@ -273,11 +274,10 @@ fn read_references(
             Some(index) => indexes.push(index),
             None => {
                 reader.error(&place, Some(item), "the name of a source");
-                let near = item
-                    .as_str()
-                    .and_then(|wanted| nearest(wanted, sources.iter().map(|source| source.name.as_str())));
+                let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+                let near = item.as_str().and_then(|wanted| nearest(wanted, &names));
                 if let Some(last) = reader.errors.last_mut() {
-                    last.nearest = near;
+                    last.nearest = near.map(str::to_owned);
                 }
             }
         }

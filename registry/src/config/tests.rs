@@ -86,6 +86,13 @@ fn unknown_keys_name_the_nearest() {
 }
 
 #[test]
+fn secrets_in_urls_are_not_shown() {
+    let error = error_with("name: default", "name: 'https://admin:hunter2@host.example/x?token=hunter2'");
+    assert_eq!(error.path, "registries[0].name");
+    assert_eq!(error.value.as_deref(), Some("\"https://…@host.example/x?…\""));
+}
+
+#[test]
 fn names_are_used_once_and_are_path_segments() {
     for (good, bad, path) in [
         ("name: local", "name: official", "sources[1].name"),
