@@ -9,7 +9,8 @@ mod parse;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::json::{JsonError, excerpt};
+use crate::json::JsonError;
+use crate::rejection::quote;
 use crate::signature::{Algorithm, Backend, KeyError, PublicKey};
 
 /// Entries of `keys` that are looked at (SPEC J-7).
@@ -169,7 +170,7 @@ impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "keys[{}]", self.index)?;
         if let Some(kid) = &self.kid {
-            write!(f, " (kid \"{}\")", excerpt(kid))?;
+            write!(f, " (kid {})", quote(kid))?;
         }
         write!(f, ": {}", self.reason)
     }
@@ -210,15 +211,15 @@ impl fmt::Display for SkipReason {
             Self::Json(error) => write!(f, "{error}"),
             Self::MissingMember(name) => write!(f, "no member \"{name}\""),
             Self::MalformedMember(name) => write!(f, "malformed member \"{name}\""),
-            Self::UnknownKeyType(kty) => write!(f, "kty \"{}\" is not supported", excerpt(kty)),
+            Self::UnknownKeyType(kty) => write!(f, "kty {} is not supported", quote(kty)),
             Self::Symmetric => f.write_str("a symmetric key does not belong in a public JWK Set"),
             Self::Private => f.write_str("a private key does not belong in a public JWK Set"),
             Self::NotForSignatures(purpose) => {
-                write!(f, "use is \"{}\", not \"sig\"", excerpt(purpose))
+                write!(f, "use is {}, not \"sig\"", quote(purpose))
             }
             Self::NotForVerification => f.write_str("key_ops lacks \"verify\""),
-            Self::UnknownCurve(curve) => write!(f, "crv \"{}\" is not supported", excerpt(curve)),
-            Self::UnknownAlgorithm(name) => write!(f, "alg \"{}\" is not supported", excerpt(name)),
+            Self::UnknownCurve(curve) => write!(f, "crv {} is not supported", quote(curve)),
+            Self::UnknownAlgorithm(name) => write!(f, "alg {} is not supported", quote(name)),
             Self::UnfitAlgorithm(algorithm) => {
                 write!(f, "alg \"{algorithm}\" is not for this type of key")
             }

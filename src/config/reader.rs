@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 use super::error::{ConfigError, ConfigErrors, Warning, WarningKind};
 use super::nearest::nearest;
 use super::{Environment, auth, duration, filter, provider};
+use crate::json::excerpt;
+use crate::rejection::quote;
 use crate::url::Url;
 
 /// What the walk gathers.
@@ -96,7 +98,7 @@ impl<'v> Node<'v> {
         };
         for key in map.keys().filter(|key| !keys.contains(&key.as_str())) {
             context.error(ConfigError {
-                path: join(&self.path, &printable(key)),
+                path: join(&self.path, &excerpt(key)),
                 value: None,
                 expected: format!("one of the keys {}", keys.join(", ")),
                 nearest: nearest(key, keys).map(str::to_owned).or_else(|| elsewhere(key)),
@@ -253,16 +255,13 @@ fn elsewhere(key: &str) -> Option<String> {
     places.into_iter().find(|(_, keys)| keys.contains(&key)).map(|(place, _)| format!("{place}.{key}"))
 }
 
-/// The longest part of a value that is shown, in characters.
-const SHOWN: usize = 120;
-
 /// A value as it may stand in an error: shortened, printable, and without what in a URL may be secret.
 pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
         Value::Bool(boolean) => boolean.to_string(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => format!("\"{}\"", printable(&without_secrets(text))),
+        Value::String(text) => quote(&without_secrets(text)).to_string(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a mapping".to_owned(),
     }
@@ -282,12 +281,4 @@ fn without_secrets(text: &str) -> String {
         Some((visible, _)) => format!("{visible}?\u{2026}"),
         None => visible,
     }
-}
-
-fn printable(text: &str) -> String {
-    let mut printable: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
-    if text.chars().nth(SHOWN).is_some() {
-        printable.push('\u{2026}');
-    }
-    printable
 }
