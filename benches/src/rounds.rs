@@ -63,7 +63,7 @@ const FIRST_REQUESTS: u64 = 2_000;
 /// Warm-up goes on until each live token was seen twice.
 const WARM_UP_REQUESTS: u64 = 2 * crate::arm::LIVE_TOKENS as u64;
 
-/// Measures all arms.
+/// Measures all arms. Rounds before these, of other processes, were `earlier`.
 ///
 /// # Errors
 /// A generator fails, or an answer was not 2xx.
@@ -72,6 +72,7 @@ pub async fn run(
     load: &Load,
     generator: Generator,
     extent: Extent,
+    earlier: u32,
 ) -> Result<Vec<Samples>, BenchError> {
     let mut sizes = Vec::new();
     for contender in contenders {
@@ -86,7 +87,7 @@ pub async fn run(
         recognised: None,
     };
     let mut samples: Vec<Samples> = contenders.iter().map(new).collect();
-    for round in 0..extent.rounds {
+    for round in earlier..earlier + extent.rounds {
         let mut turns: Vec<_> = contenders.iter().zip(&mut samples).zip(&sizes).collect();
         if round % 2 == 1 {
             turns.reverse();
@@ -101,7 +102,7 @@ pub async fn run(
             samples.cpu.push(cpu);
             samples.requests += requests;
         }
-        progress(&format!("round {} of {}", round + 1, extent.rounds));
+        progress(&format!("round {}", round + 1));
     }
     let after = looked(contenders).await;
     for ((contender, samples), (before, after)) in
@@ -223,6 +224,20 @@ async fn counted(contender: &Contender) -> Looked {
     looked
 }
 
+impl Samples {
+    /// With the rounds of another process of the same arm.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        let recognised = |samples: &Self| samples.recognised.map(|part| part * samples.requests as f64);
+        let both = recognised(&self).zip(recognised(&other));
+        self.cpu.extend(other.cpu);
+        self.best = minimum(&self.cpu);
+        self.requests += other.requests;
+        self.recognised = both.map(|(one, another)| (one + another) / self.requests as f64);
+        self
+    }
+}
+
 impl Looked {
     /// What came after `before`.
     #[must_use]
@@ -258,5 +273,26 @@ impl Looked {
     pub fn recognised_part(self) -> Option<f64> {
         let all = self.recognised + self.verified;
         (all > 0).then(|| self.recognised as f64 / all as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_of_two_processes_are_rounds_of_one_arm() {
+        let samples = |cpu: &[f64], requests, recognised| Samples {
+            arm: "a",
+            cpu: cpu.to_vec(),
+            best: minimum(cpu),
+            requests,
+            recognised,
+        };
+        let both = samples(&[3.0, 2.0], 300, Some(1.0)).and(samples(&[1.0, 4.0], 100, Some(0.0)));
+        assert_eq!((both.cpu.as_slice(), both.requests), (&[3.0, 2.0, 1.0, 4.0][..], 400));
+        assert!((both.best - 1.0).abs() < 1e-9);
+        assert!(both.recognised.is_some_and(|part| (part - 0.75).abs() < 1e-9));
+        assert_eq!(samples(&[1.0], 1, None).and(samples(&[1.0], 1, None)).recognised, None);
     }
 }

@@ -24,6 +24,9 @@ use crate::versions::Versions;
 /// Copies of the filter in one chain where its cost alone is looked for. With eight, a `jwt_authn` that knows the token is lost in the noise.
 pub const COPIES: usize = 24;
 
+/// Processes of each arm, one after the other: two of one build differ by more than their rounds do.
+pub const PROCESSES: u32 = 5;
+
 /// What can be measured without the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Section {
@@ -202,10 +205,10 @@ pub async fn run(built: Built, options: Options) -> Result<Findings, BenchError>
 async fn requests(testbed: &Testbed, options: &Options) -> Result<Measurement, BenchError> {
     progress("whole requests ...");
     let arms = with_other(testbed, &ARMS);
-    let contenders = testbed.contenders(&arms, options.destination(testbed), 1).await?;
     let mut measurement = Measurement::default();
     while measurement.wants_another(options.attempts) {
-        let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;
+        let chain = (options.destination(testbed), 1);
+        let samples = all_rounds(testbed, &arms, chain, Generator::Wrk, options.extent).await?;
         measurement = measurement.better(samples, &QUESTIONS);
     }
     Ok(measurement)
@@ -214,10 +217,10 @@ async fn requests(testbed: &Testbed, options: &Options) -> Result<Measurement, B
 async fn added(testbed: &Testbed, options: &Options) -> Result<Measurement, BenchError> {
     progress("filters alone ...");
     let arms = with_other(testbed, &CHAINED);
-    let contenders = testbed.contenders(&arms, Destination::DirectResponse, COPIES).await?;
     let mut measurement = Measurement::default();
     while measurement.wants_another(options.attempts) {
-        let samples = rounds::run(&contenders, &testbed.load, Generator::H2load, options.extent).await?;
+        let chain = (Destination::DirectResponse, COPIES);
+        let samples = all_rounds(testbed, &arms, chain, Generator::H2load, options.extent).await?;
         measurement = measurement.better(of_one_copy(samples, COPIES), &ADDED_QUESTIONS);
     }
     Ok(measurement)
@@ -227,15 +230,43 @@ async fn verified(testbed: &Testbed, options: &Options) -> Result<Measurement, B
     progress("filters alone, every token verified ...");
     let pairs = VERIFYING.iter().flat_map(|verifying| [verifying.native, verifying.ours]);
     let arms: Vec<Arm> = [NOT_VERIFYING].into_iter().chain(pairs).collect();
-    let contenders = testbed.contenders(&arms, Destination::DirectResponse, 1).await?;
     let questions: Vec<_> =
         VERIFYING.iter().map(|verifying| (verifying.ours.name, verifying.native.name)).collect();
     let mut measurement = Measurement::default();
     while measurement.wants_another(options.attempts) {
-        let samples = rounds::run(&contenders, &testbed.load, Generator::Wrk, options.extent).await?;
+        let chain = (Destination::DirectResponse, 1);
+        let samples = all_rounds(testbed, &arms, chain, Generator::Wrk, options.extent).await?;
         measurement = measurement.better(of_one_copy(samples, 1), &questions);
     }
     Ok(measurement)
+}
+
+/// All rounds of one attempt, in [`PROCESSES`] of each arm.
+async fn all_rounds(
+    testbed: &Testbed,
+    arms: &[Arm],
+    (destination, copies): (Destination, usize),
+    generator: Generator,
+    extent: Extent,
+) -> Result<Vec<Samples>, BenchError> {
+    let mut all: Vec<Samples> = Vec::new();
+    let mut earlier = 0;
+    for process in 0..PROCESSES {
+        let until = extent.rounds * (process + 1) / PROCESSES;
+        if until == earlier {
+            continue;
+        }
+        let contenders = testbed.contenders(arms, destination, copies).await?;
+        let part = Extent { rounds: until - earlier, ..extent };
+        let samples = rounds::run(&contenders, &testbed.load, generator, part, earlier).await?;
+        all = if all.is_empty() {
+            samples
+        } else {
+            all.into_iter().zip(samples).map(|(earlier, later)| earlier.and(later)).collect()
+        };
+        earlier = until;
+    }
+    Ok(all)
 }
 
 /// These, and the other build of our filter where there is one.
