@@ -10,7 +10,7 @@ pub(super) fn method(findings: &Findings) -> String {
     format!(
         "## How it is measured\n\n\
          - The Envoys that are compared run at the same time, with one worker on one core, idle but for one of them. Each arm has {PROCESSES} processes, one after the \
-         other, with a fifth of the rounds each: two processes of one build differ by more than their rounds do. They have the bootstrap that `filter-config render envoy` makes and differ in one filter of its \
+         other, which share the rounds: two processes of one build differ by more than their rounds do. They have the bootstrap that `filter-config render envoy` makes and differ in one filter of its \
          chain. Load and upstream (another Envoy, which answers by itself) are on another core.\n\
          - `jwt_authn` checks signature, issuer, audience and expiry, and removes the token; *claims in headers*: it also writes four claims \
          into the headers that this filter sets. This filter does more in any case: it removes forged identity headers, and decides on paths and scopes.\n\
